@@ -1,0 +1,196 @@
+"""What a deployment does with a call: the providers, limits and hooks, checked once where they enter.
+
+``BackendConfig()`` starts empty; each ``with_<field>`` returns a changed copy. ``from_yaml`` and ``from_env`` load
+it; ``checked()`` applies the rules that span fields, and every process calls it before its first side effect.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Self, TypeVar
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+
+from voicebackend._config_builder import ConfigBuilder
+from voicebackend.errors import InvalidConfig
+
+T = TypeVar("T")
+
+
+class PipelineType(StrEnum):
+    """How a conversation is computed."""
+
+    STT_TTS = "stt_tts"
+    """Speech to text, the agent, text to speech."""
+    S2S = "s2s"
+    """One speech-to-speech model."""
+
+
+def _duration(value: Any) -> Any:
+    """Read text that is a number as seconds, as the environment gives it; ISO 8601 is pydantic's own."""
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+"""Seconds, or ISO 8601 text such as ``PT0.5S``."""
+
+
+def seconds(low: float, high: float) -> Any:
+    """Limit a duration to a range in seconds."""
+    return Field(ge=timedelta(seconds=low), le=timedelta(seconds=high))
+
+
+class BackendConfig(ConfigBuilder, BaseModel):
+    """The configuration of a voice backend.
+
+    Raises:
+        InvalidConfig: a field is unknown, of the wrong type or out of range; ``details["field"]`` names it.
+
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    provider: str = ""
+    """The registered name of who brings transport and pipeline; required."""
+    provider_config: dict[str, Any] = {}
+    """The provider's own settings; it rejects keys it does not know."""
+    pipeline_type: PipelineType = PipelineType.STT_TTS
+    stt_provider: str | None = None
+    """Engine for speech to text; required for stt_tts unless the provider runs its own pipeline."""
+    tts_provider: str | None = None
+    """Engine for text to speech; required for stt_tts unless the provider runs its own pipeline."""
+    s2s_provider: str | None = None
+    """Engine for speech to speech; required for s2s unless the provider runs its own pipeline."""
+    vad_provider: str | None = None
+    """Voice activity detector; None takes the engine default."""
+    turn_detection_provider: str | None = None
+    """End-of-turn detector; None takes the engine default."""
+    noise_cancellation_provider: str | None = None
+    """Noise canceller before the VAD; None takes the engine default."""
+    latency_target: Annotated[Duration, seconds(0.1, 5)] | None = None
+    """End of speech to first agent audio, 100 ms to 5 s; None means 500 ms, 300 ms for s2s."""
+    timeout: Annotated[Duration, seconds(1, 300)] = timedelta(seconds=30)
+    """Longest time for an agent's turn or a provider's call, 1 s to 5 min."""
+    max_retries: Annotated[int, Field(ge=0, le=10)] = 3
+    """Tries after the first for a call that failed with a retryable error."""
+    retry_delay: Annotated[Duration, seconds(0.1, 30)] = timedelta(seconds=1)
+    """Before the first retry; doubles each time with full jitter, at most 30 s."""
+    max_concurrent_sessions: Annotated[int, Field(ge=0)] = 100
+    """Sessions a worker holds at once; 0 means unlimited."""
+    enable_tracing: bool = True
+    enable_metrics: bool = True
+    enable_structured_logging: bool = True
+    auth_hook: Any = None
+    """An AuthHook, or "module:attr"."""
+    rate_limiter: Any = None
+    """A RateLimiter, or "module:attr"."""
+    data_retention_hook: Any = None
+    """A DataRetentionHook, or "module:attr"."""
+    telephony_hook: Any = None
+    """A TelephonyHook, or "module:attr"."""
+    custom_processors: tuple[Any, ...] = ()
+    """AudioProcessors, or "module:attr" of each; they run in the order of their own ``order``."""
+    allow_remote_agent: bool = False
+    """Accept an agent for a remote pipeline that runs its own, and ignore it."""
+    chat_model: Any = None
+    memory: Any = None
+    retriever: Any = None
+    vector_store: Any = None
+    embedder: Any = None
+    prompt_template: Any = None
+    multimodal_model: Any = None
+    orchestrator: Any = None
+
+    def __init__(self, **data: Any) -> None:
+        try:
+            super().__init__(**data)
+        except ValidationError as error:
+            raise invalid(error, "config") from error
+
+    def with_fields(self, **changes: Any) -> Self:
+        """Return a copy with these fields changed, checked as at construction."""
+        return type(self)(**{**{name: getattr(self, name) for name in type(self).model_fields}, **changes})
+
+    @property
+    def latency_target_s(self) -> float:
+        """Seconds from the end of the caller's speech to the first agent audio that are aimed at."""
+        if self.latency_target is not None:
+            return self.latency_target.total_seconds()
+        return 0.3 if self.pipeline_type is PipelineType.S2S else 0.5
+
+    def checked(self, *, own_pipeline: bool = False) -> Self:
+        """Return this config if its fields fit together.
+
+        ``own_pipeline`` says that the provider brings its own pipeline, so that no engine need be named.
+
+        Raises:
+            InvalidConfig: a required field is missing.
+
+        """
+        if not self.provider:
+            raise InvalidConfig("config", "provider: name a registered provider", details={"field": "provider"})
+        needed = ("s2s_provider",) if self.pipeline_type is PipelineType.S2S else ("stt_provider", "tts_provider")
+        for field in () if own_pipeline else needed:
+            if not getattr(self, field):
+                message = f"{field}: required for pipeline_type {self.pipeline_type} with provider {self.provider}"
+                raise InvalidConfig("config", message, details={"field": field})
+        return self
+
+    @classmethod
+    def from_yaml(cls, path: str | Path) -> Self:
+        """Load a YAML file whose top level maps field names to values."""
+        try:
+            data = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
+        except (OSError, yaml.YAMLError) as error:
+            raise InvalidConfig("config", f"{path}: {type(error).__name__}", details={"field": str(path)}) from error
+        if not isinstance(data, dict):
+            raise InvalidConfig("config", f"{path}: the top level must map field names to values")
+        return cls(**data)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """Load ``VOICEBACKEND_CONFIG`` (a YAML file's path) if set, then every ``VOICEBACKEND_<FIELD>`` over it.
+
+        Lists and mappings are YAML (so JSON too). Other variables with the prefix belong to the deployment.
+        """
+        base = cls.from_yaml(environ["VOICEBACKEND_CONFIG"]) if environ.get("VOICEBACKEND_CONFIG") else cls()
+        changes: dict[str, Any] = {}
+        for field in cls.model_fields:
+            text = environ.get(f"VOICEBACKEND_{field.upper()}")
+            if text is not None:
+                changes[field] = _from_text(field, text)
+        return base.with_fields(**changes)
+
+
+def _from_text(field: str, text: str) -> Any:
+    if field not in {"provider_config", "custom_processors"}:
+        return text
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InvalidConfig("config", f"{field}: not YAML or JSON", details={"field": field}) from error
+
+
+def invalid(error: ValidationError, op: str) -> InvalidConfig:
+    """Turn pydantic's error into ours: the first wrong field by name, without the value, which may be a secret."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    field = ".".join(str(part) for part in first["loc"]) or "body"
+    return InvalidConfig(op, f"{field}: {first['msg']}", details={"field": field})
+
+
+def parse(kind: type[T], data: Any, *, op: str) -> T:
+    """Validate untrusted data as a pydantic type."""
+    try:
+        return TypeAdapter(kind).validate_python(data)
+    except ValidationError as error:
+        raise invalid(error, op) from error

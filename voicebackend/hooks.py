@@ -1,0 +1,130 @@
+"""What users may plug in: each hook is a Protocol, so that any object with these methods will do.
+
+Auth and rate limit *deny* when they fail, hang or answer with something else; telephony and retention fall back to
+the safe side; a processor that fails is passed by. No hook can end a call that it does not own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthResult:
+    """What an AuthHook found out."""
+
+    user_id: str
+    authorized: bool
+    tenant: str = "default"
+    """Sessions of other tenants look as if they were not there."""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@runtime_checkable
+class AuthHook(Protocol):
+    """Decides who may do what; takes the place of API keys. Has 2 s, then it is a no."""
+
+    async def authenticate(self, token: str, metadata: Mapping[str, Any]) -> AuthResult:
+        """Say whose token this is; ``metadata`` has ``method``, ``path`` and ``remote``."""
+        ...
+
+    async def authorize(self, user_id: str, operation: str) -> bool:
+        """Say whether this user may do this: ``sessions.create``, ``sessions.get``, ``config.update``, ..."""
+        ...
+
+
+@runtime_checkable
+class RateLimiter(Protocol):
+    """Decides how often."""
+
+    async def allow(self, key: str) -> bool:
+        """Say whether one more is allowed now; ``key`` is ``tenant:user:operation``."""
+        ...
+
+    async def wait(self, key: str) -> None:
+        """Return once one more is allowed; used where waiting is better than refusing."""
+        ...
+
+
+@runtime_checkable
+class DataRetentionHook(Protocol):
+    """Decides what of a finished session is kept, and for how long."""
+
+    async def should_retain(self, data_class: str, metadata: Mapping[str, Any]) -> bool:
+        """Say whether to keep this session's ``transcript`` or ``metadata``."""
+        ...
+
+    async def retention_period(self, data_class: str) -> timedelta:
+        """Say how long it is kept."""
+        ...
+
+
+@runtime_checkable
+class TelephonyHook(Protocol):
+    """Decides where telephone calls go."""
+
+    async def route_call(self, phone_number: str, metadata: Mapping[str, Any]) -> str:
+        """Return the name of the provider that takes this call."""
+        ...
+
+    async def handle_sip(self, message: bytes, metadata: Mapping[str, Any]) -> bytes:
+        """Answer a SIP message with another; empty for no answer."""
+        ...
+
+    async def call_metadata(self, call_id: str) -> Mapping[str, Any]:
+        """Return what is known of a call; merged into the session's metadata."""
+        ...
+
+
+@runtime_checkable
+class AudioProcessor(Protocol):
+    """Changes audio on its way, before noise suppression (``in``) and after synthesis (``out``)."""
+
+    @property
+    def name(self) -> str:
+        """For logs and metrics."""
+        ...
+
+    @property
+    def order(self) -> int:
+        """Lower runs earlier."""
+        ...
+
+    async def process(self, audio: bytes, metadata: Mapping[str, Any]) -> bytes:
+        """Return the audio to go on with: 16-bit mono PCM of the rate it came with.
+
+        ``metadata`` has ``direction`` (``in`` or ``out``), ``sample_rate`` (Hz) and ``session_id``.
+        """
+        ...
+
+
+class HookFailed(Exception):
+    """A hook raised, hung or answered with something it may not; the caller decides what follows."""
+
+
+async def ask(call: Awaitable[Any], *, hook: str, expected: type[T], timeout_s: float = 2.0) -> T:
+    """Return a hook's answer if it comes in time and is of the expected type.
+
+    Raises:
+        HookFailed: otherwise; what happened is logged under the hook's name.
+
+    """
+    try:
+        async with asyncio.timeout(timeout_s):
+            answer = await call
+    except Exception as error:
+        logger.exception("hook failed", extra={"hook": hook})
+        raise HookFailed(hook) from error
+    if not isinstance(answer, expected):
+        logger.error("hook answered with a wrong type", extra={"hook": hook, "got": type(answer).__name__})
+        raise HookFailed(hook)
+    return answer

@@ -1,0 +1,131 @@
+"""A session's record and log as they lie in Redis: pure mappings between Python values and Redis fields.
+
+The record (a hash) has one writer, ``control.store``. The log (a stream) is appended by who holds the session: control until
+it is placed, then the lane's holder. Both expire.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
+
+from voicebackend.config import PipelineType
+from voicebackend.errors import InvalidFormat
+from voicebackend.session import PersistenceStatus, PipelineState, SessionState, SessionView, Transport, is_over
+
+LIVE_TTL_S = 24 * 3600
+"""Seconds that a record and log live while their session may run; renewed while it does."""
+ENDED_TTL_S = 3600
+"""Seconds that they live after its end, unless the retention hook says otherwise."""
+RESUME_S = 20.0
+"""Seconds for which a session waits for its caller to come back."""
+LOG_FIELD = b"e"
+"""The one field of a log entry: JSON with ``type``."""
+LOG_MAX_ENTRIES = 10_000
+"""Entries kept in a session's log, at least."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRecord:
+    """Everything the processes know of a session."""
+
+    id: str
+    tenant: str
+    user_id: str
+    provider: str
+    transport: Transport
+    pipeline_type: PipelineType
+    state: SessionState = SessionState.PENDING
+    agent: str = ""
+    connection_url: str = ""
+    metadata: dict[str, Any] = field(default_factory=dict)
+    memory_config: dict[str, Any] = field(default_factory=dict)
+    orchestration_config: dict[str, Any] = field(default_factory=dict)
+    rag_config: dict[str, Any] = field(default_factory=dict)
+    pipeline_state: PipelineState = PipelineState.IDLE
+    created_at: float = 0.0
+    """Seconds since the epoch."""
+    ended_at: float = 0.0
+    """Seconds since the epoch; 0 while it runs."""
+    reason: str = ""
+    """Why it ended."""
+    lane: int = -1
+    """-1 until it is placed."""
+    worker: str = ""
+    epoch: int = 0
+    """Of the lane's lease when the slot was taken."""
+    traceparent: str = ""
+    """The trace of the request that made it."""
+
+    def to_fields(self) -> dict[str, str]:
+        """Return the fields of the Redis hash."""
+        return encode_fields({item.name: getattr(self, item.name) for item in fields(self)})
+
+    @classmethod
+    def from_fields(cls, raw: Mapping[bytes, bytes]) -> Self:
+        """Read a Redis hash.
+
+        Raises:
+            InvalidFormat: it is no session's record.
+
+        """
+        text = {name.decode(): value.decode() for name, value in raw.items()}
+        try:
+            values = {item.name: _READERS[str(item.type)](text[item.name]) for item in fields(cls) if item.name in text}
+            return cls(**values)
+        except (TypeError, ValueError, KeyError) as error:
+            raise InvalidFormat("record", "not a session's record") from error
+
+    def view(self) -> SessionView:
+        """Return the record as the API shows it."""
+        done = is_over(self.state)
+        return SessionView(
+            id=self.id,
+            state=self.state,
+            user_id=self.user_id,
+            provider=self.provider,
+            transport=self.transport,
+            pipeline_type=self.pipeline_type,
+            pipeline_state=self.pipeline_state,
+            agent=self.agent or None,
+            persistence_status=PersistenceStatus.COMPLETED if done else PersistenceStatus.ACTIVE,
+            metadata=self.metadata,
+            created_at=self.created_at,
+            ended_at=self.ended_at or None,
+            reason=self.reason or None,
+            worker=self.worker or None,
+            lane=self.lane if self.lane >= 0 else None,
+        )
+
+
+def encode_fields(values: Mapping[str, Any]) -> dict[str, str]:
+    """Return some of a record's fields as Redis takes them."""
+    return {name: json.dumps(value) if isinstance(value, dict) else str(value) for name, value in values.items()}
+
+
+_READERS: Mapping[str, Any] = {
+    "str": str,
+    "int": int,
+    "float": float,
+    "dict[str, Any]": json.loads,
+    "Transport": Transport,
+    "PipelineType": PipelineType,
+    "SessionState": SessionState,
+    "PipelineState": PipelineState,
+}
+
+
+def encode_log(entry: Mapping[str, Any]) -> dict[bytes, bytes]:
+    """Return a log entry's fields; ``entry`` has ``type``: ``session``, or a server message of ``events``."""
+    return {LOG_FIELD: json.dumps(entry, separators=(",", ":")).encode()}
+
+
+def decode_log(fields_: Mapping[bytes, bytes]) -> dict[str, Any]:
+    """Read a log entry; an unreadable one becomes ``{"type": "unknown"}``."""
+    try:
+        entry = json.loads(fields_[LOG_FIELD])
+    except (KeyError, ValueError):
+        return {"type": "unknown"}
+    return entry if isinstance(entry, dict) else {"type": "unknown"}

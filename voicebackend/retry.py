@@ -1,0 +1,52 @@
+"""When to try again: doubling delays with full jitter, as a decision that the caller acts on."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from voicebackend.errors import VoiceBackendError
+
+MAX_DELAY_S = 30.0
+"""Seconds that a delay never exceeds."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """How often and how long apart."""
+
+    max_retries: int = 3
+    """Tries after the first."""
+    delay_s: float = 1.0
+    """Seconds before the first retry; doubles each time."""
+
+    def delay_after(self, attempt: int, error: VoiceBackendError, *, jitter: float) -> float | None:
+        """Return the seconds to wait after the attempt (1 is the first) that failed, or None to give up.
+
+        ``jitter`` is from 0 to 1. A Retry-After of the far side is honoured as the least delay.
+        """
+        if not error.retryable or attempt > self.max_retries:
+            return None
+        delay = min(MAX_DELAY_S, self.delay_s * 2 ** (attempt - 1)) * jitter
+        if error.retry_after is not None:
+            return min(MAX_DELAY_S, max(delay, error.retry_after))
+        return delay
+
+
+async def retrying(policy: RetryPolicy, call: Callable[[], Awaitable[T]]) -> T:
+    """Return what the call returns, trying again as the policy says."""
+    attempt = 1
+    while True:
+        try:
+            return await call()
+        except VoiceBackendError as error:
+            delay = policy.delay_after(attempt, error, jitter=random.random())  # noqa: S311 - jitter
+            if delay is None:
+                raise
+        await asyncio.sleep(delay)
+        attempt += 1

@@ -1,0 +1,208 @@
+"""A session: what a user asks for, the states it goes through, and the table of moves between them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+
+from voicebackend.config import PipelineType, invalid
+from voicebackend.errors import SessionNotActive
+
+AgentCallback = Callable[[str], str | Awaitable[str] | Iterable[str] | AsyncIterable[str]]
+"""Takes what the caller said; returns or yields what the agent says."""
+
+
+class Transport(StrEnum):
+    """How the caller reaches us."""
+
+    WEBSOCKET = "websocket"
+    WEBRTC = "webrtc"
+    TELEPHONY = "telephony"
+
+
+class SessionState(StrEnum):
+    """Where a session stands in its life, as its record says."""
+
+    PENDING = "pending"
+    """Recorded; no worker has it yet."""
+    STARTING = "starting"
+    """A slot is taken; the worker opens the pipeline."""
+    READY = "ready"
+    """The pipeline is open and waits for the caller."""
+    ACTIVE = "active"
+    """The caller is connected."""
+    ENDING = "ending"
+    """The worker closes the pipeline."""
+    ENDED = "ended"
+    """Over, as wanted by someone."""
+    FAILED = "failed"
+    """Over, because of an error that the record names."""
+
+
+class PipelineState(StrEnum):
+    """What a running conversation is doing."""
+
+    IDLE = "idle"
+    LISTENING = "listening"
+    PROCESSING = "processing"
+    SPEAKING = "speaking"
+    ERROR = "error"
+
+
+class ConnectionState(StrEnum):
+    """How the backend stands to its servers."""
+
+    DISCONNECTED = "disconnected"
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    RECONNECTING = "reconnecting"
+    ERROR = "error"
+
+
+class PersistenceStatus(StrEnum):
+    """Whether a session survives a restart: active ones do, completed ones are ephemeral."""
+
+    ACTIVE = "active"
+    COMPLETED = "completed"
+
+
+class Health(StrEnum):
+    """How a backend is; degraded from 90 % of its capacity."""
+
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+    UNHEALTHY = "unhealthy"
+    UNKNOWN = "unknown"
+
+
+_S, _P = SessionState, PipelineState
+SESSION_TRANSITIONS: Mapping[SessionState, frozenset[SessionState]] = {
+    _S.PENDING: frozenset({_S.STARTING, _S.ENDED, _S.FAILED}),
+    _S.STARTING: frozenset({_S.READY, _S.ENDING, _S.ENDED, _S.FAILED}),
+    _S.READY: frozenset({_S.ACTIVE, _S.ENDING, _S.ENDED, _S.FAILED}),
+    _S.ACTIVE: frozenset({_S.READY, _S.ENDING, _S.ENDED, _S.FAILED}),
+    _S.ENDING: frozenset({_S.ENDED, _S.FAILED}),
+    _S.ENDED: frozenset(),
+    _S.FAILED: frozenset(),
+}
+"""From each state, the states that may follow."""
+PIPELINE_TRANSITIONS: Mapping[PipelineState, frozenset[PipelineState]] = {
+    _P.IDLE: frozenset({_P.LISTENING, _P.ERROR}),
+    _P.LISTENING: frozenset({_P.PROCESSING, _P.SPEAKING, _P.IDLE, _P.ERROR}),
+    _P.PROCESSING: frozenset({_P.SPEAKING, _P.LISTENING, _P.IDLE, _P.ERROR}),
+    _P.SPEAKING: frozenset({_P.LISTENING, _P.PROCESSING, _P.IDLE, _P.ERROR}),
+    _P.ERROR: frozenset({_P.LISTENING, _P.IDLE}),
+}
+"""From each pipeline state, the states that may follow."""
+
+State = TypeVar("State", SessionState, PipelineState)
+
+
+def advance(table: Mapping[State, frozenset[State]], current: State, following: State, *, op: str) -> State:
+    """Return the following state if the table allows the move; staying is always allowed.
+
+    Raises:
+        SessionNotActive: the move is not in the table; nothing has changed.
+
+    """
+    if following != current and following not in table[current]:
+        raise SessionNotActive(op, f"cannot go from {current} to {following}", details={"state": str(current)})
+    return following
+
+
+def is_over(state: SessionState) -> bool:
+    """Tell whether a session in this state can never run again."""
+    return not SESSION_TRANSITIONS[state]
+
+
+Name = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[\w.:@+-]+$")]
+"""An identifier that users choose: letters, digits and ``_ . : @ + -``."""
+
+
+class _SessionFields(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    user_id: Name
+    transport: Transport
+    connection_url: Annotated[str, Field(max_length=2048)] | None = None
+    pipeline_type: PipelineType | None = None
+    """Overrides the backend's."""
+    metadata: dict[str, JsonValue] = {}
+    """Handed to the agent and the hooks; at most 16 KiB as JSON."""
+    memory_config: dict[str, JsonValue] = {}
+    orchestration_config: dict[str, JsonValue] = {}
+    rag_config: dict[str, JsonValue] = {}
+
+
+class SessionRequest(_SessionFields):
+    """The body of ``POST /v1/sessions``: a session that any process can start."""
+
+    agent: Name | None = None
+    """A registered agent's name."""
+    provider: Name | None = None
+    """Overrides the backend's provider."""
+
+
+class SessionConfig(_SessionFields):
+    """What a library user asks for; copied at ``create_session`` and never shared between sessions.
+
+    Raises:
+        InvalidConfig: a field is missing, unknown or of the wrong type; ``details["field"]`` names it.
+
+    """
+
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+
+    agent_callback: Any = None
+    """An :data:`AgentCallback`: a sync or async function, or a generator, of the transcript."""
+    agent: Any = None
+    """A registered agent's name, or a framework's agent object."""
+
+    def __init__(self, **data: Any) -> None:
+        try:
+            super().__init__(**data)
+        except ValidationError as error:
+            raise invalid(error, "session_config") from error
+
+    def copied(self) -> Self:
+        """Return a copy that shares no mutable value with this one."""
+        plain = {"metadata", "memory_config", "orchestration_config", "rag_config"}
+        fresh = self.model_dump(include=plain)
+        return self.model_copy(update=fresh)
+
+
+class SessionView(BaseModel):
+    """A session as the API shows it."""
+
+    id: str
+    state: SessionState
+    user_id: str
+    provider: str
+    transport: Transport
+    pipeline_type: PipelineType
+    pipeline_state: PipelineState = PipelineState.IDLE
+    persistence_status: PersistenceStatus
+    agent: str | None = None
+    metadata: dict[str, JsonValue] = {}
+    created_at: float
+    """Seconds since the epoch."""
+    ended_at: float | None = None
+    reason: str | None = None
+    """Why it ended: ``closed``, ``hangup``, ``expired`` or an error code."""
+    worker: str | None = None
+    lane: int | None = None
+
+
+class SessionCreated(SessionView):
+    """The answer to ``POST /v1/sessions``."""
+
+    connect_url: str
+    """Where the caller's websocket goes."""
+    token: str
+    """Single use, for the websocket's sub-protocol ``token.<jwt>``."""
+    token_expires_in: float
+    """Seconds."""
+    token_type: Literal["session"] = "session"

@@ -1,0 +1,131 @@
+"""Where things are: the addresses and secrets of one deployment, read from the environment by every process.
+
+``BackendConfig`` says what is done with a call; this says where. Names are in the README of ``voicebackend``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Self
+
+from voicebackend.errors import InvalidConfig
+from voicebackend.streams import Keys
+
+DEFAULT_REDIS = "redis://127.0.0.1:6379/0"
+DEFAULT_PORT = 8080
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """The addresses and secrets of one deployment."""
+
+    state_url: str = DEFAULT_REDIS
+    """Redis for leases, records and logs."""
+    audio_url: str = DEFAULT_REDIS
+    """Redis for lanes and inboxes."""
+    broker_url: str = DEFAULT_REDIS
+    """Redis for Celery."""
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    """TCP port of control; 0 takes a free one."""
+    public_url: str = ""
+    """How callers reach control, e.g. ``https://voice.example.com``; empty means ``http://host:port``."""
+    api_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Tenant by API key; empty lets control make a development key."""
+    token_secret: str = field(default="", repr=False)
+    """Signs session tokens, at least 32 bytes; empty lets the deployment make one and keep it in ``state``."""
+    agents: tuple[str, ...] = ()
+    """Modules that register agents when imported."""
+    inline_tasks: bool = False
+    """Run task functions in the publishing process instead of Celery (the embedded library)."""
+    home: Path = field(default_factory=lambda: Path.home() / ".voicebackend")
+    """Private folder for a development stack's key and address."""
+    prefix: str = "vb"
+    """In front of every Redis key."""
+
+    @property
+    def keys(self) -> Keys:
+        """Return the names of the Redis keys."""
+        return Keys(self.prefix)
+
+    @property
+    def base_url(self) -> str:
+        """Return how callers reach control."""
+        return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
+
+    def with_redis(self, url: str) -> Self:
+        """Return a copy with one Redis server in all three roles."""
+        return replace(self, state_url=url, audio_url=url, broker_url=url)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """Read the ``VOICEBACKEND_…`` variables.
+
+        Raises:
+            InvalidConfig: a variable does not parse; the details name it.
+
+        """
+        get = environ.get
+        redis = get("VOICEBACKEND_REDIS_URL", DEFAULT_REDIS)
+        default = cls()
+        return cls(
+            state_url=get("VOICEBACKEND_STATE_URL", redis),
+            audio_url=get("VOICEBACKEND_AUDIO_URL", redis),
+            broker_url=get("VOICEBACKEND_BROKER_URL", redis),
+            host=get("VOICEBACKEND_HOST", default.host),
+            port=_port(get("VOICEBACKEND_PORT", str(DEFAULT_PORT))),
+            public_url=get("VOICEBACKEND_PUBLIC_URL", ""),
+            api_keys=_api_keys(get("VOICEBACKEND_API_KEYS", "")),
+            token_secret=_secret(get("VOICEBACKEND_TOKEN_SECRET", "")),
+            agents=tuple(filter(None, (name.strip() for name in get("VOICEBACKEND_AGENTS", "").split(",")))),
+            inline_tasks=get("VOICEBACKEND_INLINE_TASKS", "") == "1",
+            home=Path(get("VOICEBACKEND_HOME", str(default.home))),
+            prefix=get("VOICEBACKEND_PREFIX", default.prefix),
+        )
+
+    def to_env(self) -> dict[str, str]:
+        """Return the variables from which a child process reads the same deployment."""
+        return {
+            "VOICEBACKEND_STATE_URL": self.state_url,
+            "VOICEBACKEND_AUDIO_URL": self.audio_url,
+            "VOICEBACKEND_BROKER_URL": self.broker_url,
+            "VOICEBACKEND_HOST": self.host,
+            "VOICEBACKEND_PORT": str(self.port),
+            "VOICEBACKEND_PUBLIC_URL": self.public_url,
+            "VOICEBACKEND_API_KEYS": ",".join(f"{tenant}:{key}" for key, tenant in self.api_keys.items()),
+            "VOICEBACKEND_TOKEN_SECRET": self.token_secret,
+            "VOICEBACKEND_AGENTS": ",".join(self.agents),
+            "VOICEBACKEND_INLINE_TASKS": "1" if self.inline_tasks else "",
+            "VOICEBACKEND_HOME": str(self.home),
+            "VOICEBACKEND_PREFIX": self.prefix,
+        }
+
+
+def _invalid(variable: str, message: str) -> InvalidConfig:
+    return InvalidConfig("deployment", f"{variable}: {message}", details={"field": variable})
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:  # noqa: PLR2004 - the last port
+        raise _invalid("VOICEBACKEND_PORT", "a number from 0 to 65535")
+    return int(text)
+
+
+def _secret(text: str) -> str:
+    if text and len(text.encode()) < 32:  # noqa: PLR2004 - RFC 7518, section 3.2
+        raise _invalid("VOICEBACKEND_TOKEN_SECRET", "at least 32 bytes")
+    return text
+
+
+def _api_keys(text: str) -> dict[str, str]:
+    """Read ``tenant:key,tenant:key``; a part without a tenant belongs to ``default``."""
+    keys: dict[str, str] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        tenant, _, key = part.rpartition(":")
+        if len(key) < 16:  # noqa: PLR2004 - shorter ones can be guessed
+            raise _invalid("VOICEBACKEND_API_KEYS", "a key has at least 16 characters")
+        keys[key] = tenant or "default"
+    return keys

@@ -1,0 +1,140 @@
+"""Celery's vocabulary: queues, task names with their limits, and the settings that every Celery app shares.
+
+Task arguments are ids and numbers only, never what a caller said. A task's function lives in ``control``; the worker
+names it and never imports it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Queue(StrEnum):
+    """One queue for each kind of work, so that one cannot hold up another."""
+
+    SESSIONS = "sessions"
+    AGENTS = "agents"
+    TELEPHONY = "telephony"
+    RETENTION = "retention"
+    POST_CALL = "post_call"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A task: its name, queue and limits."""
+
+    name: str
+    queue: Queue
+    function: str
+    """``module:attr`` of the plain function behind it."""
+    deadline_s: float
+    """Seconds after publication at which it is no longer worth starting."""
+    max_retries: int = 3
+
+
+SESSIONS_CREATE = Task(
+    name="sessions.create",
+    queue=Queue.SESSIONS,
+    function="control.tasks.sessions:create",
+    deadline_s=30,
+)
+"""``(session_id)``: place a recorded session in a lane."""
+SESSIONS_CLOSE = Task(
+    name="sessions.close",
+    queue=Queue.SESSIONS,
+    function="control.tasks.sessions:close",
+    deadline_s=300,
+)
+"""``(session_id, reason)``: tell the worker to end it; end a session that no worker has."""
+SESSIONS_REPORT = Task(
+    name="sessions.report",
+    queue=Queue.SESSIONS,
+    function="control.tasks.sessions:report",
+    deadline_s=300,
+)
+"""``(session_id, state, epoch, reason)``: the worker says what became of a session."""
+SESSIONS_EXPIRE = Task(
+    name="sessions.expire",
+    queue=Queue.SESSIONS,
+    function="control.tasks.sessions:expire",
+    deadline_s=30,
+    max_retries=0,
+)
+"""``()``: scheduled; end what nobody holds any more, start again what was never placed."""
+AGENTS_TURN = Task(
+    name="agents.turn",
+    queue=Queue.AGENTS,
+    function="control.tasks.agents:turn",
+    deadline_s=10,
+    max_retries=0,
+)
+"""``(session_id, turn, attempt)``: let the agent answer. Never retried by Celery: the worker publishes the next attempt."""
+RETENTION_APPLY = Task(
+    name="retention.apply",
+    queue=Queue.RETENTION,
+    function="control.tasks.retention:apply",
+    deadline_s=86_400,
+    max_retries=10,
+)
+"""``(session_id)``: keep or delete what a finished session left."""
+
+TASKS: Mapping[str, Task] = {
+    task.name: task
+    for task in (SESSIONS_CREATE, SESSIONS_CLOSE, SESSIONS_REPORT, SESSIONS_EXPIRE, AGENTS_TURN, RETENTION_APPLY)
+}
+"""Every task by name."""
+
+TIME_LIMIT_S = 60
+"""Seconds after which a prefork child that runs a task is replaced."""
+VISIBILITY_TIMEOUT_S = 180
+"""Seconds after which Redis hands an unacknowledged task out again: more than limit and longest delay together."""
+
+
+def celery_settings(broker_url: str, *, key_prefix: str = "vb:") -> dict[str, Any]:
+    """Return the settings of every Celery app on this broker, publishers included."""
+    return {
+        "broker_url": celery_url(broker_url),
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "result_serializer": "json",
+        "task_ignore_result": True,
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        "task_time_limit": TIME_LIMIT_S,
+        "task_soft_time_limit": TIME_LIMIT_S - 15,
+        "task_default_queue": Queue.SESSIONS.value,
+        "task_create_missing_queues": False,
+        "worker_prefetch_multiplier": 1,
+        "worker_cancel_long_running_tasks_on_connection_loss": True,
+        "worker_soft_shutdown_timeout": 10,
+        "worker_enable_soft_shutdown_on_idle": True,
+        "worker_send_task_events": True,
+        "worker_hijack_root_logger": False,
+        "worker_redirect_stdouts": False,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "broker_pool_limit": 16,
+        "task_publish_retry_policy": {"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.2},
+        "broker_transport_options": {
+            "visibility_timeout": VISIBILITY_TIMEOUT_S,
+            "unacked_restore_interval": 5,
+            "unacked_restore_throttle": 1,
+            "health_check_interval": 10,
+            "socket_timeout": 10,
+            "socket_connect_timeout": 3,
+            "socket_keepalive": not broker_url.startswith("unix:"),
+            "global_keyprefix": key_prefix,
+        },
+    }
+
+
+def celery_url(url: str) -> str:
+    """Return a Redis URL as Celery spells it: ``unix://`` becomes ``redis+socket://``."""
+    if not url.startswith("unix://"):
+        return url
+    path, _, query = url.removeprefix("unix://").partition("?")
+    database = query.removeprefix("db=") if query.startswith("db=") else "0"
+    return f"redis+socket://{path}?virtual_host={database}"
