@@ -169,7 +169,7 @@ def to_floats(pcm: bytes) -> npt.NDArray[np.float32]:
 
 def to_pcm(samples: npt.NDArray[np.floating]) -> bytes:
     """Return samples on the int16 scale as PCM, rounded and clipped."""
-    return np.clip(np.rint(samples), -32768, 32767).astype("<i2").tobytes()
+    return bytes(np.clip(np.rint(samples), -32768, 32767).astype("<i2").tobytes())
 
 
 def from_floats(samples: npt.NDArray[np.floating]) -> bytes:

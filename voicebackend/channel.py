@@ -12,6 +12,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Iterable
+from typing import Any
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -158,7 +159,7 @@ class Reader:
         if not self._last:
             await asyncio.sleep(block_ms / 1000)
             return []
-        reply = await self._redis.xread(dict(self._last), block=block_ms, count=count)  # type: ignore[arg-type]
+        reply: Any = await self._redis.xread(dict(self._last), block=block_ms, count=count)  # type: ignore[arg-type]
         found: list[tuple[str, list[Frame]]] = []
         for raw_name, entries in reply or ():
             name = raw_name.decode()
@@ -181,9 +182,9 @@ class Reader:
 
 async def create(redis: Redis, stream: str) -> bytes:
     """Create the stream if need be, let it expire without care, and return the id after which to read."""
-    entry: bytes = await redis.xadd(stream, {FIELD: encode_bundle(())})
+    entry: Any = await redis.xadd(stream, {FIELD: encode_bundle(())})
     await redis.expire(stream, STREAM_TTL_S)
-    return entry
+    return bytes(entry)
 
 
 async def keep(redis: Redis, stream: str, *, window_s: float) -> None:

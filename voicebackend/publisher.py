@@ -39,7 +39,7 @@ class CeleryPublisher:
 
     def __init__(self, deployment: Deployment) -> None:
         from celery import Celery
-        from kombu import Queue as KombuQueue
+        from kombu.entity import Queue as KombuQueue
 
         self._app = Celery("voicebackend-publisher", set_as_current=False)
         self._app.conf.update(celery_settings(deployment.broker_url, key_prefix=f"{deployment.prefix}:"))

@@ -1,7 +1,7 @@
 """A session's record and log as they lie in Redis: pure mappings between Python values and Redis fields.
 
-The record (a hash) has one writer, ``control.store``. The log (a stream) is appended by who holds the session: control until
-it is placed, then the lane's holder. Both expire.
+The record (a hash) has one writer, ``control.store``. The log (a stream) is appended by who holds the session:
+control until it is placed, then the lane's holder. Both expire.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class RetryPolicy:
         """
         if not error.retryable or attempt > self.max_retries:
             return None
-        delay = min(MAX_DELAY_S, self.delay_s * 2 ** (attempt - 1)) * jitter
+        delay: float = min(MAX_DELAY_S, self.delay_s * 2.0 ** (attempt - 1)) * jitter
         if error.retry_after is not None:
             return min(MAX_DELAY_S, max(delay, error.retry_after))
         return delay

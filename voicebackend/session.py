@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
@@ -205,4 +205,3 @@ class SessionCreated(SessionView):
     """Single use, for the websocket's sub-protocol ``token.<jwt>``."""
     token_expires_in: float
     """Seconds."""
-    token_type: Literal["session"] = "session"

@@ -195,7 +195,7 @@ _KINDS = {int(kind): kind for kind in Kind}
 
 
 class Keys:
-    """Every Redis key, by what it holds. One lane's keys share a hash tag, so that Redis Cluster keeps them together."""
+    """Every Redis key, by what it holds. One lane's keys share a hash tag: Redis Cluster keeps them together."""
 
     def __init__(self, prefix: str = "vb") -> None:
         self.prefix = prefix

@@ -1,7 +1,7 @@
 """Traces, metrics and logs: every instrument, attribute name and span of the project has its one definition here.
 
-Only ``configure`` touches the OpenTelemetry SDK, and only ``__main__`` files and the command line call it. What callers say,
-keys and tokens never become attributes, labels or log fields.
+Only ``configure`` touches the OpenTelemetry SDK, and only ``__main__`` files and the command line call it. What
+callers say, keys and tokens never become attributes, labels or log fields.
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ def _export(provider: Any) -> None:
     if not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
         return
     try:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # pyright: ignore[reportMissingImports]
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # type: ignore[import-not-found,unused-ignore] # pyright: ignore
             OTLPSpanExporter,
         )
     except ImportError as error:
