@@ -43,7 +43,7 @@ class CeleryPublisher:
 
         self._app = Celery("voicebackend-publisher", set_as_current=False)
         self._app.conf.update(celery_settings(deployment.broker_url, key_prefix=f"{deployment.prefix}:"))
-        self._app.conf.task_queues = [KombuQueue(queue.value) for queue in Queue]
+        self._app.conf.task_queues = [KombuQueue(queue.value) for queue in Queue]  # type: ignore[no-untyped-call]
         self._threads = ThreadPoolExecutor(_PUBLISH_THREADS, thread_name_prefix="publish")
 
     async def publish(self, task: Task, **arguments: Any) -> None:

@@ -71,7 +71,7 @@ AGENTS_TURN = Task(
     deadline_s=10,
     max_retries=0,
 )
-"""``(session_id, turn, attempt)``: let the agent answer. Celery never retries it: the worker publishes the next attempt."""
+"""``(session_id, turn, attempt)``: let the agent answer. The worker publishes the next attempt, never Celery."""
 RETENTION_APPLY = Task(
     name="retention.apply",
     queue=Queue.RETENTION,
