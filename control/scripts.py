@@ -1,0 +1,99 @@
+"""The Lua scripts that write session records: each one a compare-and-set that either happens whole or not at all.
+
+Pure text. A script that could change something answers ``{verdict, field, value, ...}``: what came of it, and the
+record as it stands then.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """What came of a script."""
+
+    DONE = "done"
+    SAME = "same"
+    """It was in that state already; nothing changed."""
+    STALE = "stale"
+    """The sender's lease is older than the record's; nothing changed."""
+    MISSING = "missing"
+    """There is no such record."""
+    ILLEGAL = "illegal"
+    """The record's state does not allow it; nothing changed."""
+
+
+CREATE = """
+-- KEYS record, log, tenant's index, live set
+-- ARGV id, live ttl, index ttl, created at, look-at time, log field, log entry, then field, value, ...
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+redis.call('HSET', KEYS[1], unpack(ARGV, 8))
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+redis.call('XADD', KEYS[2], '*', ARGV[6], ARGV[7])
+redis.call('EXPIRE', KEYS[2], ARGV[2])
+redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', tonumber(ARGV[4]) - tonumber(ARGV[3]))
+redis.call('ZADD', KEYS[3], ARGV[4], ARGV[1])
+redis.call('EXPIRE', KEYS[3], ARGV[3])
+redis.call('ZADD', KEYS[4], ARGV[5], ARGV[1])
+redis.call('EXPIRE', KEYS[4], ARGV[3])
+return 1
+"""
+"""Write a new record with its log and its places in the indexes; 0 if there is one of this id."""
+
+MOVE = """
+-- KEYS record, log, live set
+-- ARGV id, state to reach, states it may come from (",a,b,"), fence, ttl when over, log field, log entry,
+--      then field, value, ...
+local function answer(verdict)
+  local record = redis.call('HGETALL', KEYS[1])
+  table.insert(record, 1, verdict)
+  return record
+end
+local from = redis.call('HGET', KEYS[1], 'state')
+if not from then return {'missing'} end
+if ARGV[4] ~= '' and tonumber(ARGV[4]) < tonumber(redis.call('HGET', KEYS[1], 'epoch')) then return answer('stale') end
+if from == ARGV[2] then return answer('same') end
+if not string.find(ARGV[3], ',' .. from .. ',', 1, true) then return answer('illegal') end
+redis.call('HSET', KEYS[1], 'state', ARGV[2], unpack(ARGV, 8))
+if ARGV[5] ~= '' then
+  if redis.call('HGET', KEYS[1], 'lane') == '-1' and redis.call('EXISTS', KEYS[2]) == 1 then
+    redis.call('XADD', KEYS[2], '*', ARGV[6], ARGV[7])
+  end
+  redis.call('EXPIRE', KEYS[1], ARGV[5])
+  redis.call('EXPIRE', KEYS[2], ARGV[5])
+  redis.call('ZREM', KEYS[3], ARGV[1])
+end
+return answer('done')
+"""
+"""Move a record to another state. A session that ends before it had a lane gets its last log entry here."""
+
+CHANGE = """
+-- KEYS record
+-- ARGV states in which it may change (",a,b,"), then field, value, ...
+local state = redis.call('HGET', KEYS[1], 'state')
+if not state then return {'missing'} end
+local legal = string.find(ARGV[1], ',' .. state .. ',', 1, true)
+if legal then redis.call('HSET', KEYS[1], unpack(ARGV, 2)) end
+local record = redis.call('HGETALL', KEYS[1])
+table.insert(record, 1, legal and 'done' or 'illegal')
+return record
+"""
+"""Change fields of a record that is not over."""
+
+RENEW = """
+-- KEYS record, log, tenant's index, live set
+-- ARGV id, live ttl, index ttl, created at, look-at time, live states (",a,b,")
+local state = redis.call('HGET', KEYS[1], 'state')
+if not state or not string.find(ARGV[6], ',' .. state .. ',', 1, true) then
+  redis.call('ZREM', KEYS[4], ARGV[1])
+  return 0
+end
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+redis.call('EXPIRE', KEYS[2], ARGV[2])
+redis.call('ZADD', KEYS[3], ARGV[4], ARGV[1])
+redis.call('EXPIRE', KEYS[3], ARGV[3])
+redis.call('ZADD', KEYS[4], ARGV[5], ARGV[1])
+redis.call('EXPIRE', KEYS[4], ARGV[3])
+return 1
+"""
+"""Let a session that is not over live on, to be looked at again later; 0 if it is over or gone."""

@@ -1,0 +1,251 @@
+"""The one writer of session records: every change is a compare-and-set in Redis that obeys the transition table.
+
+API and tasks share it. A session of another tenant looks as if it were not there. What a session does, second by
+second, stands in its log (``control.session_log``); the record says only where it stands in its life.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from redis.asyncio import Redis
+
+from control import scripts
+from control.scripts import Verdict
+from voicebackend._redis import redis_errors
+from voicebackend.errors import InvalidConfig, SessionAlreadyActive, SessionNotActive, SessionNotFound
+from voicebackend.record import (
+    ENDED_TTL_S,
+    LIVE_TTL_S,
+    LOG_FIELD,
+    LOG_MAX_ENTRIES,
+    SessionRecord,
+    encode_fields,
+    encode_log,
+)
+from voicebackend.session import SESSION_TRANSITIONS, SessionState, is_over
+from voicebackend.streams import Keys
+
+LOOK_S = 10.0
+"""Seconds after its creation at which a session that is still pending is looked at."""
+INDEX_TTL_S = 7 * LIVE_TTL_S
+"""Seconds for which a tenant's list remembers a session, if its record lives that long."""
+MAX_PAGE = 100
+"""Sessions on one page of a list."""
+_ID = re.compile(r"[0-9a-f]{32}")
+_FIELDS = frozenset(item.name for item in fields(SessionRecord))
+_MAX_PASSES = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Some of a tenant's sessions, newest first."""
+
+    sessions: list[SessionRecord]
+    cursor: str = ""
+    """Where the next page starts; empty after the last."""
+
+
+class SessionStore:
+    """Reads and writes session records; ``redis`` is the ``state`` role and answers in bytes."""
+
+    def __init__(self, redis: Redis, keys: Keys) -> None:
+        self._redis, self._keys = redis, keys
+        self._create = redis.register_script(scripts.CREATE)
+        self._move = redis.register_script(scripts.MOVE)
+        self._change = redis.register_script(scripts.CHANGE)
+        self._renew = redis.register_script(scripts.RENEW)
+
+    async def create(self, record: SessionRecord) -> None:
+        """Write a new record with its log, and its places in the tenant's list and among the live sessions.
+
+        Raises:
+            SessionAlreadyActive: there is a record of this id.
+
+        """
+        entry = encode_log({"type": "session", "state": record.state.value})[LOG_FIELD]
+        created = record.created_at
+        args: list[Any] = [record.id, LIVE_TTL_S, INDEX_TTL_S, created, time.time() + LOOK_S, LOG_FIELD, entry]
+        with redis_errors("create_session"):
+            fresh = await self._create(self._all_keys(record), [*args, *_flat(record.to_fields())])
+        if not fresh:
+            raise SessionAlreadyActive("create_session", f"session {record.id} exists")
+
+    async def get(self, session_id: str, tenant: str | None = None) -> SessionRecord:
+        """Return a session's record; with a tenant, only if the session is that tenant's.
+
+        Raises:
+            SessionNotFound: there is none, or it is another tenant's.
+
+        """
+        raw: Any = None
+        if _ID.fullmatch(session_id):
+            with redis_errors("get_session"):
+                raw = await self._redis.hgetall(self._keys.session(session_id))
+        if not raw:
+            raise SessionNotFound("get_session")
+        record = SessionRecord.from_fields(raw)
+        if tenant is not None and record.tenant != tenant:
+            raise SessionNotFound("get_session")
+        return record
+
+    async def page(self, tenant: str, *, limit: int = MAX_PAGE, cursor: str = "") -> Page:
+        """Return a page of 1 to 100 of a tenant's sessions, newest first; ids whose record expired are forgotten.
+
+        Raises:
+            InvalidConfig: the cursor names a session that is no longer in the list.
+
+        """
+        index = self._keys.sessions(tenant)
+        limit = max(1, min(limit, MAX_PAGE))
+        with redis_errors("list_sessions"):
+            start = await self._start_of(index, cursor)
+            found: list[SessionRecord] = []
+            for _ in range(_MAX_PASSES):
+                ids: Any = await self._redis.zrevrange(index, start, start + limit - len(found) - 1)
+                records, gone = await self._records(ids)
+                if gone:
+                    await self._redis.zrem(index, *gone)
+                start += len(records)
+                found += records
+                if len(found) >= limit or not ids:
+                    break
+        more = len(found) >= limit
+        return Page(sessions=found, cursor=found[-1].id if more else "")
+
+    async def _start_of(self, index: str, cursor: str) -> int:
+        if not cursor:
+            return 0
+        rank: Any = await self._redis.zrevrank(index, cursor)
+        if rank is None:
+            raise InvalidConfig("list_sessions", "cursor: start again without it", details={"field": "cursor"})
+        return int(rank) + 1
+
+    async def _records(self, ids: Iterable[bytes]) -> tuple[list[SessionRecord], list[bytes]]:
+        """Return the records of these ids, and the ids that have none any more."""
+        names = list(ids)
+        pipe = self._redis.pipeline(transaction=False)
+        for name in names:
+            pipe.hgetall(self._keys.session(name.decode()))
+        raw = await pipe.execute() if names else []
+        records = [SessionRecord.from_fields(one) for one in raw if one]
+        return records, [name for name, one in zip(names, raw, strict=True) if not one]
+
+    async def move(
+        self, session_id: str, to: SessionState, *, fence: int | None = None, **changes: Any
+    ) -> SessionRecord:
+        """Bring a session to another state, with changes to other fields, and return its record.
+
+        Staying where it is succeeds and changes nothing; so does a report whose lease epoch (``fence``) is older than
+        the record's. Reaching ``ended`` or ``failed`` sets ``ended_at`` and lets record and log expire in an hour.
+
+        Raises:
+            SessionNotActive: the transition table does not allow it; nothing changed, details have the ``state``.
+            SessionNotFound: there is no such session.
+
+        """
+        over = is_over(to)
+        if over:
+            changes = {"ended_at": time.time(), **changes}
+        entry = {"type": "session", "state": to.value, "reason": changes.get("reason", "")}
+        origins = (state for state, following in SESSION_TRANSITIONS.items() if to in following)
+        keys = [self._keys.session(session_id), self._keys.session_log(session_id), self._keys.live_sessions()]
+        args: list[Any] = [
+            session_id,
+            to.value,
+            _set_of(origins),
+            "" if fence is None else fence,
+            ENDED_TTL_S if over else "",
+            LOG_FIELD,
+            encode_log(entry)[LOG_FIELD],
+        ]
+        with redis_errors("move_session"):
+            reply = await self._move(keys, [*args, *_flat(_encoded(changes))])
+        return _result(reply, f"cannot become {to}", op="move_session")
+
+    async def set_metadata(self, session_id: str, tenant: str, metadata: Mapping[str, Any]) -> SessionRecord:
+        """Replace a running session's metadata; raises SessionNotFound or SessionNotActive."""
+        return await self._set(session_id, tenant, metadata=dict(metadata))
+
+    async def set_agent(self, session_id: str, tenant: str, agent: str) -> SessionRecord:
+        """Let another registered agent answer from the next turn on; raises SessionNotFound or SessionNotActive."""
+        return await self._set(session_id, tenant, agent=agent)
+
+    async def _set(self, session_id: str, tenant: str, **changes: Any) -> SessionRecord:
+        await self.get(session_id, tenant)
+        with redis_errors("update_session"):
+            reply = await self._change([self._keys.session(session_id)], [_LIVE, *_flat(_encoded(changes))])
+        return _result(reply, "is over", op="update_session")
+
+    async def append_log(self, session_id: str, entry: Mapping[str, Any]) -> None:
+        """Append an entry to a session's log, if the log is there."""
+        with redis_errors("append_log"):
+            await self._redis.xadd(
+                self._keys.session_log(session_id),
+                encode_log(entry),  # type: ignore[arg-type]  # dict is invariant in its key
+                nomkstream=True,
+                maxlen=LOG_MAX_ENTRIES,
+                approximate=True,
+            )
+
+    async def due(self, now: float, *, limit: int = MAX_PAGE) -> list[str]:
+        """Return the ids of live sessions whose look-at time (seconds since the epoch) has come, longest due first."""
+        with redis_errors("due_sessions"):
+            ids: Any = await self._redis.zrangebyscore(self._keys.live_sessions(), "-inf", now, start=0, num=limit)
+        return [name.decode() for name in ids]
+
+    async def renew(self, session_id: str, *, look_at: float) -> bool:
+        """Let a live session live on and be looked at again then; False, and off the set, if it is over or gone."""
+        try:
+            record = await self.get(session_id)
+        except SessionNotFound:
+            with redis_errors("renew_session"):
+                await self._redis.zrem(self._keys.live_sessions(), session_id)
+            return False
+        args: list[Any] = [session_id, LIVE_TTL_S, INDEX_TTL_S, record.created_at, look_at, _LIVE]
+        with redis_errors("renew_session"):
+            return bool(await self._renew(self._all_keys(record), args))
+
+    def _all_keys(self, record: SessionRecord) -> list[str]:
+        keys = self._keys
+        return [
+            keys.session(record.id),
+            keys.session_log(record.id),
+            keys.sessions(record.tenant),
+            keys.live_sessions(),
+        ]
+
+
+def _set_of(states: Iterable[SessionState]) -> str:
+    """Return states as the scripts search them."""
+    return f",{','.join(states)},"
+
+
+_LIVE = _set_of(state for state in SessionState if not is_over(state))
+
+
+def _encoded(changes: Mapping[str, Any]) -> dict[str, str]:
+    unknown = changes.keys() - _FIELDS
+    if unknown:
+        raise TypeError(f"a session's record has no {sorted(unknown)}")
+    return encode_fields(changes)
+
+
+def _flat(encoded: Mapping[str, str]) -> list[str]:
+    return [part for pair in encoded.items() for part in pair]
+
+
+def _result(reply: list[bytes], problem: str, *, op: str) -> SessionRecord:
+    """Read a script's answer."""
+    verdict, *flat = reply
+    if verdict.decode() == Verdict.MISSING:
+        raise SessionNotFound(op)
+    record = SessionRecord.from_fields(dict(zip(flat[::2], flat[1::2], strict=True)))
+    if verdict.decode() == Verdict.ILLEGAL:
+        message = f"session {record.id} is {record.state} and {problem}"
+        raise SessionNotActive(op, message, details={"state": record.state.value})
+    return record
