@@ -1,0 +1,86 @@
+"""What streaming workers announce of themselves in Redis, read back: who runs, what they can do, what room they have."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from redis.asyncio import Redis
+
+from voicebackend._redis import redis_errors
+from voicebackend.errors import InvalidFormat
+from voicebackend.streams import Keys
+
+SEEN_S = 10.0
+"""Seconds after which a worker that was not seen is not even looked up; its announcement expires sooner."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerInfo:
+    """One worker, as it announced itself within the last seconds."""
+
+    id: str
+    slots_total: int = 0
+    """Sessions it can hold; 0 is unlimited."""
+    slots_free: int = 0
+    """Without meaning when unlimited."""
+    lanes: Mapping[int, int] = field(default_factory=dict)
+    """Sessions that fit in each lane it holds; 0 is unlimited."""
+    providers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By name: ``{"capabilities": {...}, "config_schema": {...}}``."""
+    provider: str = ""
+    """The one that its configuration names."""
+    draining: bool = False
+    """It takes no new sessions."""
+    config_version: int = 0
+    seen_ms: int = 0
+    """Milliseconds since the epoch."""
+
+    @property
+    def unlimited(self) -> bool:
+        """Tell whether it takes any number of sessions."""
+        return self.slots_total == 0
+
+    @classmethod
+    def from_fields(cls, raw: Mapping[bytes, bytes]) -> Self:
+        """Read an announcement.
+
+        Raises:
+            InvalidFormat: a field is missing or does not parse.
+
+        """
+        try:
+            return cls(
+                id=raw[b"id"].decode(),
+                slots_total=int(raw[b"slots_total"]),
+                slots_free=int(raw[b"slots_free"]),
+                lanes={int(lane): int(cap) for lane, cap in json.loads(raw[b"lanes"]).items()},
+                providers=dict(json.loads(raw[b"providers"])),
+                provider=raw.get(b"provider", b"").decode(),
+                draining=raw.get(b"draining") == b"1",
+                config_version=int(raw.get(b"config_version", b"0")),
+                seen_ms=int(raw.get(b"seen_ms", b"0")),
+            )
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            raise InvalidFormat("worker", "not a worker's announcement") from error
+
+
+async def announced_workers(redis: Redis, keys: Keys) -> list[WorkerInfo]:
+    """Return the workers that are there now; an announcement that does not parse is left out."""
+    with redis_errors("workers"):
+        ids: Any = await redis.zrangebyscore(keys.workers(), time.time() - SEEN_S, "+inf")
+        pipe = redis.pipeline(transaction=False)
+        for worker in ids:
+            pipe.hgetall(keys.worker(worker.decode()))
+        found = await pipe.execute() if ids else []
+    return [worker for raw in found if raw and (worker := _read(raw)) is not None]
+
+
+def _read(raw: Mapping[bytes, bytes]) -> WorkerInfo | None:
+    try:
+        return WorkerInfo.from_fields(raw)
+    except InvalidFormat:
+        return None
