@@ -97,3 +97,18 @@ redis.call('EXPIRE', KEYS[4], ARGV[3])
 return 1
 """
 """Let a session that is not over live on, to be looked at again later; 0 if it is over or gone."""
+
+TAKE_SLOT = """
+-- KEYS the lane's lease, its sessions, record
+-- ARGV session id, worker, lane, cap (0 is unlimited), live ttl
+local worker, epoch = string.match(redis.call('GET', KEYS[1]) or '', '^(.*):(%d+)$')
+if worker ~= ARGV[2] then return 'lost' end
+if redis.call('HGET', KEYS[3], 'state') ~= 'pending' then return 'placed' end
+local cap = tonumber(ARGV[4])
+if cap > 0 and redis.call('SCARD', KEYS[2]) >= cap then return 'full' end
+redis.call('SADD', KEYS[2], ARGV[1])
+redis.call('EXPIRE', KEYS[2], ARGV[5])
+redis.call('HSET', KEYS[3], 'state', 'starting', 'lane', ARGV[3], 'worker', worker, 'epoch', epoch)
+return 'taken'
+"""
+"""Give a pending session a slot in a lane: ``taken``, or which check failed (``lost``, ``placed``, ``full``)."""

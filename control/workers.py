@@ -1,4 +1,4 @@
-"""What streaming workers announce of themselves in Redis, read back: who runs, what they can do, what room they have."""
+"""What streaming workers announce of themselves in Redis, read back: who runs, what it can do, what room it has."""
 
 from __future__ import annotations
 
