@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fnmatch
 import shutil
 import subprocess
@@ -29,6 +30,11 @@ CELERY_KEYS = (
 """Keys of Celery's own that live without a time to live."""
 QUEUES = ("vb:sessions", "vb:agents", "vb:telephony", "vb:retention", "vb:post_call")
 """Task queues: lists that disappear when they are empty."""
+
+
+def pytest_configure() -> None:
+    """Keep pytest-asyncio from making an event loop that nobody closes, when the first test is a sync one."""
+    asyncio.set_event_loop(None)
 
 
 def find_redis_server() -> str:
