@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from voicebackend.audio import PIPELINE_RATE
 from voicebackend.config import BackendConfig, PipelineType
 from voicebackend.session import Transport
+from voicebackend.streams import Frame
 
 
 class EngineConfig(BaseModel):
@@ -286,9 +287,20 @@ class Pipeline:
         """Make ready to listen; raises if an engine or a remote side cannot be had."""
         raise NotImplementedError
 
+    async def wait(self) -> None:
+        """Return when the conversation ends by itself; raise if it fails."""
+        raise NotImplementedError
+
+    def greet(self) -> None:
+        """Tell a caller who has just connected what the conversation is doing."""
+        raise NotImplementedError
+
     def push(self, pcm: bytes) -> None:
         """Take caller audio, 16 kHz, in order; never waits, bounded inside."""
         raise NotImplementedError
+
+    def agent_frame(self, frame: Frame) -> None:
+        """Take what an agent's task wrote into the lane; nothing where no agent of ours answers."""
 
     def played(self, turn: int, ms: float) -> None:
         """Hear how much of a turn the caller has heard."""
@@ -297,8 +309,7 @@ class Pipeline:
         """Hear a key."""
 
     def say(self, pcm: bytes) -> None:
-        """Play the application's own audio to the caller, 16 kHz."""
-        raise NotImplementedError
+        """Play the application's own audio to the caller, 16 kHz; nothing where the provider speaks alone."""
 
     async def aclose(self) -> None:
         """End the conversation and everything it started."""

@@ -1,0 +1,90 @@
+"""Turn decisions from speech probabilities, in virtual time."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from voicebackend.interfaces import VadProfile
+from worker.pipelines.endpointing import HEARING, MAX_TURN_S, MAX_WAIT_S, Decision, Endpointing, Hearing, waiting_s
+
+FRAME_S = 0.032
+
+
+def decisions(pattern: str, endpointing: Endpointing) -> list[tuple[int, Decision]]:
+    """Run a pattern of frames (``#`` is speech, ``.`` is not); return each decision with the frame it came at."""
+    found = []
+    for index, mark in enumerate(pattern):
+        decision = endpointing.step(0.9 if mark == "#" else 0.05, FRAME_S)
+        if decision is not None:
+            found.append((index, decision))
+        if decision is Decision.MAY_END:
+            settled = endpointing.wait_until(0.3)
+            if settled is not None:
+                found.append((index, settled))
+    return found
+
+
+def test_speech_then_silence_is_one_turn() -> None:
+    """Speech starts after 96 ms, pauses after 96 ms of silence and ends at 300 ms, rounded up to frames."""
+    found = decisions("##########" + "." * 15, Endpointing(VadProfile()))
+    assert found == [
+        (2, Decision.STARTED),
+        (12, Decision.PAUSED),
+        (19, Decision.MAY_END),
+        (19, Decision.ENDED),
+    ]
+
+
+def test_a_click_is_not_speech() -> None:
+    """Two frames above the threshold start nothing."""
+    assert decisions("##....##....", Endpointing(VadProfile())) == []
+
+
+def test_a_caller_who_goes_on_keeps_the_turn() -> None:
+    """A short pause is a pause, and the recogniser hears of each."""
+    found = [decision for _, decision in decisions("######......######......", Endpointing(VadProfile()))]
+    assert found == [Decision.STARTED, Decision.PAUSED, Decision.RESUMED, Decision.PAUSED]
+
+
+def test_an_unfinished_sentence_is_waited_for() -> None:
+    """After MAY_END the turn ends at the silence asked for, not before."""
+    endpointing = Endpointing(VadProfile())
+    for _ in range(10):
+        endpointing.step(0.9, FRAME_S)
+    while endpointing.step(0.0, FRAME_S) is not Decision.MAY_END:
+        pass
+    assert endpointing.wait_until(0.8) is None
+    while endpointing.step(0.0, FRAME_S) is not Decision.ENDED:
+        pass
+    assert 0.8 <= endpointing.silence_s < 0.8 + FRAME_S
+
+
+def test_an_open_microphone_ends_the_turn() -> None:
+    """Speech that never stops is cut after the longest turn."""
+    endpointing = Endpointing(VadProfile())
+    frames = 0
+    while endpointing.step(1.0, FRAME_S) is not Decision.ENDED:
+        frames += 1
+    assert MAX_TURN_S <= (frames + 1) * FRAME_S < MAX_TURN_S + 2 * FRAME_S
+
+
+@given(st.lists(st.floats(0, 1), max_size=400))
+def test_no_probabilities_break_the_table(probabilities: list[float]) -> None:
+    """Every decision follows the table, and silence within a turn never exceeds the longest wait."""
+    endpointing = Endpointing(VadProfile())
+    for probability in probabilities:
+        before = endpointing.hearing
+        decision = endpointing.step(probability, FRAME_S)
+        if decision is not None:
+            allowed, following = HEARING[decision]
+            assert before in allowed
+            assert endpointing.hearing is following
+        assert endpointing.hearing is Hearing.QUIET or endpointing.silence_s <= MAX_WAIT_S + FRAME_S
+
+
+@pytest.mark.parametrize(("probability", "wait_s"), [(1.0, 0.3), (0.0, MAX_WAIT_S), (0.5, 0.475), (2.0, 0.3)])
+def test_doubt_lengthens_the_wait(probability: float, wait_s: float) -> None:
+    """The wait grows from the base to its maximum as the end becomes unlikely."""
+    assert waiting_s(probability, 0.3) == pytest.approx(wait_s)

@@ -1,0 +1,94 @@
+"""A lane has one holder, under an epoch that only grows; on a real Redis."""
+
+from __future__ import annotations
+
+import pytest
+from redis.asyncio import Redis
+
+from voicebackend.streams import Keys
+from worker.lane import Lane
+from worker.lease import LEASE_TTL_S, MUTE_S, Lease, Leases
+from worker.settings import lane_caps
+
+
+@pytest.fixture
+def keys() -> Keys:
+    return Keys()
+
+
+async def test_a_lane_has_one_holder(redis: Redis, keys: Keys) -> None:
+    """The second worker gets nothing, until the first lets go."""
+    first, second = Leases(redis, redis, keys, "first"), Leases(redis, redis, keys, "second")
+    lease = await first.claim(0)
+    assert lease is not None
+    assert await second.claim(0) is None
+    await first.release(lease)
+    later = await second.claim(0)
+    assert later is not None
+    assert later.epoch > lease.epoch
+
+
+async def test_a_lease_expires(redis: Redis, keys: Keys) -> None:
+    """Whoever dies loses the lane within the lease's time."""
+    lease = await Leases(redis, redis, keys, "first").claim(0)
+    assert lease is not None
+    assert 0 < await redis.pttl(keys.lease(0)) <= LEASE_TTL_S * 1000
+
+
+async def test_renewing_keeps_the_epoch(redis: Redis, keys: Keys) -> None:
+    """A lease in time goes on under its epoch."""
+    leases = Leases(redis, redis, keys, "first")
+    lease = await leases.claim(0)
+    assert lease is not None
+    assert await leases.renew(lease) == lease
+
+
+async def test_a_lapsed_lease_is_claimed_again_under_a_new_epoch(redis: Redis, keys: Keys) -> None:
+    """A holder that Redis forgot takes its lane back."""
+    leases = Leases(redis, redis, keys, "first")
+    lease = await leases.claim(0)
+    assert lease is not None
+    await redis.delete(keys.lease(0))
+    again = await leases.renew(lease)
+    assert again is not None
+    assert again.epoch > lease.epoch
+
+
+async def test_a_lost_lane_is_not_taken_back(redis: Redis, keys: Keys) -> None:
+    """A zombie learns that it is one, and cannot release what is not its own."""
+    first, second = Leases(redis, redis, keys, "first"), Leases(redis, redis, keys, "second")
+    lease = await first.claim(0)
+    assert lease is not None
+    await redis.delete(keys.lease(0))
+    taken = await second.claim(0)
+    assert taken is not None
+    assert await first.renew(lease) is None
+    await first.release(lease)
+    assert (await redis.get(keys.lease(0))) == taken.value.encode()
+
+
+async def test_neither_server_alone_can_bring_an_old_epoch_back(redis: Redis, keys: Keys) -> None:
+    """The epoch is above what ``state`` knows, what the lane knows, and the clock."""
+    leases = Leases(redis, redis, keys, "first")
+    await redis.set(keys.lane_epoch(0), 10**15, ex=60)
+    lease = await leases.claim(0)
+    assert lease is not None
+    assert lease.epoch == 10**15 + 1
+    await redis.delete(keys.lease(0), keys.lane_epoch(0))
+    again = await leases.claim(0)
+    assert again is not None
+    assert again.epoch == 10**15 + 2
+
+
+def test_a_holder_falls_silent_before_its_lease_lapses() -> None:
+    """Not renewed for 1.2 s means mute, 0.3 s before anyone else may speak."""
+    lane = Lane(Lease(lane=0, worker="first", epoch=1), cap=1, now=10.0)
+    assert lane.may_speak(10.0 + MUTE_S - 0.01)
+    assert not lane.may_speak(10.0 + MUTE_S)
+    assert MUTE_S < LEASE_TTL_S
+
+
+@pytest.mark.parametrize(("limit", "caps"), [(100, [25, 25, 25, 25]), (10, [3, 3, 2, 2]), (0, [0, 0, 0, 0])])
+def test_slots_are_shared_out_exactly(limit: int, caps: list[int]) -> None:
+    """The lanes' caps add up to the worker's limit; 0 is unlimited."""
+    assert list(lane_caps([0, 1, 2, 3], limit).values()) == caps

@@ -1,0 +1,62 @@
+"""What the ``__main__`` of every asyncio process does: telemetry, signals, one clear line when it cannot start."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from voicebackend.config import BackendConfig
+from voicebackend.errors import VoiceBackendError, as_error
+from voicebackend.telemetry import configure
+
+logger = logging.getLogger(__name__)
+
+
+def run(service: str, serve: Callable[[BackendConfig], AbstractAsyncContextManager[Any]]) -> None:
+    """Run a service until SIGTERM or SIGINT, then leave its context; exits with 0, or 1 if it could not start."""
+    try:
+        config = BackendConfig.from_env()
+        configure(
+            service,
+            tracing=config.enable_tracing,
+            structured_logging=config.enable_structured_logging,
+            level=os.environ.get("VOICEBACKEND_LOG_LEVEL", "INFO"),
+        )
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_until_signalled(serve(config)))
+    except VoiceBackendError as error:
+        sys.exit(_told(service, error))
+    except BaseExceptionGroup as group:
+        error_ = as_error(group.exceptions[0])
+        if error_ is None:
+            raise
+        sys.exit(_told(service, error_))
+
+
+def _told(service: str, error: VoiceBackendError) -> int:
+    print(f"{service}: {error}", file=sys.stderr)  # noqa: T201 - the line a person reads
+    return 1
+
+
+async def _until_signalled(serving: AbstractAsyncContextManager[Any]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with serving:
+        await stop.wait()
+        logger.info("stopping")
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop

@@ -1,0 +1,68 @@
+"""From a session's record to its open pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from voicebackend.config import BackendConfig, PipelineType
+from voicebackend.errors import InvalidConfig, PipelineError
+from voicebackend.interfaces import Pipeline, TransportLink
+from voicebackend.record import SessionRecord
+from voicebackend.telemetry import span
+from worker.agent_call import AgentCall
+from worker.pipelines.s2s import S2sPipeline
+from worker.pipelines.stt_tts import SttTtsPipeline
+from worker.processors import Processors
+from worker.services import Services
+from worker.session_log import SessionLog
+
+
+async def open_pipeline(
+    record: SessionRecord, config: BackendConfig, services: Services, *, link: TransportLink, log: SessionLog
+) -> Pipeline:
+    """Return the session's pipeline, listening.
+
+    Raises:
+        InvalidConfig, ProviderNotFound: it cannot be built from this config.
+        PipelineError: an engine did not open.
+
+    """
+    wanted = config.with_fields(provider=record.provider, pipeline_type=record.pipeline_type)
+    with span("open_pipeline", provider=record.provider, pipeline_type=str(record.pipeline_type)):
+        provider = await services.engines.provider(wanted)
+        capabilities = provider.capabilities
+        if record.pipeline_type not in capabilities.pipelines or record.transport not in capabilities.transports:
+            message = f"{record.provider} cannot do {record.pipeline_type} over {record.transport}"
+            raise InvalidConfig("open_pipeline", message, details={"field": "pipeline_type"})
+        engines = await services.engines.engines(provider, wanted, record.pipeline_type)
+        processors = Processors(services.processors(wanted.custom_processors), record.id)
+        pipeline: Pipeline
+        if record.pipeline_type is PipelineType.S2S:
+            pipeline = S2sPipeline(engines=engines, link=link, log=log, processors=processors, metadata=record.metadata)
+        else:
+            pipeline = SttTtsPipeline(
+                engines=engines, link=link, log=log, processors=processors, agent=_agent(record, wanted, services)
+            )
+        await _open(pipeline)
+    return pipeline
+
+
+async def _open(pipeline: Pipeline) -> None:
+    try:
+        await pipeline.open()
+    except OSError as error:
+        raise PipelineError("open_pipeline", "an engine could not be opened") from error
+
+
+def _agent(record: SessionRecord, config: BackendConfig, services: Services) -> Callable[[int], AgentCall]:
+    def call(turn: int) -> AgentCall:
+        return AgentCall(
+            record.id,
+            turn,
+            publisher=services.publisher,
+            state=services.state,
+            keys=services.keys,
+            timeout_s=config.timeout.total_seconds(),
+        )
+
+    return call

@@ -1,0 +1,33 @@
+"""What every session of this worker shares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from redis.asyncio import Redis
+from voicebackend.remote import resolve
+
+from voicebackend.channel import Sender
+from voicebackend.hooks import AudioProcessor
+from voicebackend.publisher import Publisher
+from voicebackend.streams import Keys
+from worker.engines import EnginePool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Connections and engines of one worker process."""
+
+    state: Redis
+    sender: Sender
+    publisher: Publisher
+    engines: EnginePool
+    keys: Keys
+    remote: Any = None
+    """Calls to objects in the embedding process, if there is one."""
+
+    def processors(self, configured: Sequence[Any]) -> list[AudioProcessor]:
+        """Return the configured audio processors as objects."""
+        return [resolve(target, field="custom_processors", remote=self.remote) for target in configured]

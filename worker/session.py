@@ -1,0 +1,243 @@
+"""One session's life on this worker: opened, attached to its caller, ended, and its slot freed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from enum import StrEnum
+
+from redis.exceptions import RedisError
+
+from voicebackend.config import BackendConfig
+from voicebackend.errors import ErrorCode, OperationTimeout, VoiceBackendError
+from voicebackend.events import Ended, Error
+from voicebackend.interfaces import Pipeline
+from voicebackend.record import RESUME_S, SessionRecord
+from voicebackend.session import SessionState
+from voicebackend.streams import Frame, Kind
+from voicebackend.tasks import SESSIONS_REPORT
+from voicebackend.telemetry import attached, error_code, measured, sessions_active, sessions_total, throughput_bytes
+from worker.lane import Lane
+from worker.link import Attachment, GatewayLink
+from worker.opening import open_pipeline
+from worker.services import Services
+from worker.session_log import SessionLog
+
+logger = logging.getLogger(__name__)
+
+CONNECT_S = 60.0
+"""Seconds that a ready session waits for its caller."""
+OPEN_S = 20.0
+"""Seconds that a pipeline has to open."""
+CLOSE_S = 5.0
+"""Seconds that a pipeline has to close."""
+
+
+class Reason(StrEnum):
+    """Why a session ended; otherwise the reason is an error code."""
+
+    CLOSED = "closed"
+    """Someone closed it."""
+    HANGUP = "hangup"
+    """The caller went, or stayed away."""
+    EXPIRED = "expired"
+    """No caller came."""
+    SHUTDOWN = "shutdown"
+    """The worker was stopped."""
+
+
+class SessionRunner:
+    """Runs one session. ``deliver`` is called by the lane's reader and never waits."""
+
+    def __init__(self, record: SessionRecord, config: BackendConfig, lane: Lane, services: Services) -> None:
+        self.record, self._config, self.lane, self._services = record, config, lane, services
+        self._link = GatewayLink(record.id, lane, services.sender, services.keys)
+        self._log = SessionLog(services.state, services.keys, record.id)
+        self._control: asyncio.Queue[Frame] = asyncio.Queue(1000)
+        self._pipeline: Pipeline | None = None
+        self._last_seq = 0
+        self._reason: str = ""
+        self._abandoned = False
+
+    def __repr__(self) -> str:
+        return f"<SessionRunner {self.record.id} [lane {self.lane.number}, {self._reason or 'running'}]>"
+
+    def deliver(self, frame: Frame) -> None:
+        """Take a frame from the lane."""
+        match frame.kind:
+            case Kind.AUDIO_IN:
+                self._audio(frame)
+            case Kind.AGENT_STARTED | Kind.AGENT_DELTA | Kind.AGENT_DONE | Kind.AGENT_FAILED if self._pipeline:
+                self._pipeline.agent_frame(frame)
+            case Kind.PLAY if self._pipeline:
+                self._pipeline.say(frame.payload)
+            case Kind.ATTACH | Kind.DETACH | Kind.CLOSE | Kind.PLAYED | Kind.DTMF:
+                try:
+                    self._control.put_nowait(frame)
+                except asyncio.QueueFull:
+                    logger.warning("control frame dropped", extra={"session_id": self.record.id})
+            case _:
+                pass
+
+    def stop(self, reason: str) -> None:
+        """End the session from this process."""
+        self._reason = self._reason or reason
+        self._control.put_nowait(Frame(session=self.record.id, kind=Kind.CLOSE))
+
+    def abandon(self) -> None:
+        """Before cancelling: another worker holds the lane now, so write nothing more."""
+        self._abandoned = True
+
+    async def run(self) -> None:
+        """Live until the end; every error ends here."""
+        with attached(self.record.traceparent):
+            labels = {"provider": self.record.provider}
+            sessions_total.add(1, labels)
+            sessions_active.add(1, labels)
+            failure: VoiceBackendError | None = None
+            try:
+                failure = await self._live()
+            finally:
+                sessions_active.add(-1, labels)
+                await self._end(failure)
+
+    async def _live(self) -> VoiceBackendError | None:
+        record = self.record
+        try:
+            with measured(
+                "session", provider=record.provider, session_id=record.id, pipeline_type=str(record.pipeline_type)
+            ):
+                await self._open()
+                await self._converse()
+        except VoiceBackendError as error:
+            logger.warning("session failed", extra={"session_id": record.id, "error_code": str(error.code)})
+            return error
+        except Exception:
+            logger.exception("session failed", extra={"session_id": record.id})
+            return VoiceBackendError("session")
+        return None
+
+    async def _open(self) -> None:
+        try:
+            async with asyncio.timeout(OPEN_S):
+                self._pipeline = await open_pipeline(
+                    self.record, self._config, self._services, link=self._link, log=self._log
+                )
+        except TimeoutError as error:
+            raise OperationTimeout("session", "the pipeline did not open in time") from error
+        await self._log.session(SessionState.READY)
+        await self._report(SessionState.READY)
+        logger.info("session ready", extra={"session_id": self.record.id, "lane": self.lane.number})
+
+    async def _converse(self) -> None:
+        """Handle what comes until something ends the session."""
+        assert self._pipeline is not None  # noqa: S101 - after _open
+        ended = asyncio.create_task(self._pipeline.wait(), name=f"pipeline-{self.record.id}")
+        try:
+            wait_s: float | None = CONNECT_S
+            while not self._reason:
+                wait_s = await self._next(self._pipeline, ended, wait_s)
+        finally:
+            ended.cancel()
+            await asyncio.gather(ended, return_exceptions=True)
+
+    async def _next(self, pipeline: Pipeline, ended: asyncio.Task[None], wait_s: float | None) -> float | None:
+        """Handle one control frame; return how long to wait for the next, None for ever."""
+        getting = asyncio.create_task(self._control.get(), name="control")
+        done, _ = await asyncio.wait({getting, ended}, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
+        if getting not in done:
+            getting.cancel()
+            if ended in done:
+                ended.result()
+                self._reason = Reason.CLOSED
+            else:
+                self._reason = Reason.EXPIRED if wait_s == CONNECT_S else Reason.HANGUP
+            return None
+        return await self._handle(pipeline, getting.result(), wait_s)
+
+    async def _handle(self, pipeline: Pipeline, frame: Frame, wait_s: float | None) -> float | None:
+        match frame.kind:
+            case Kind.ATTACH:
+                await self._attach(pipeline, frame)
+                return None
+            case Kind.DETACH:
+                return await self._detach(frame, wait_s)
+            case Kind.CLOSE:
+                self._reason = self._reason or str(frame.json().get("reason") or Reason.CLOSED)
+            case Kind.PLAYED:
+                pipeline.played(frame.turn, float(frame.json().get("ms", 0)))
+            case Kind.DTMF:
+                digit = str(frame.json().get("digit", ""))
+                await self._log.append({"type": "dtmf", "digit": digit})
+                pipeline.dtmf(digit)
+            case _:
+                pass
+        return wait_s
+
+    async def _attach(self, pipeline: Pipeline, frame: Frame) -> None:
+        told = frame.json()
+        first = self._link.attachment is None
+        self._link.attachment = Attachment(
+            id=str(told["attachment"]), inbox=str(told["inbox"]), sample_rate=int(told["sample_rate"])
+        )
+        self._last_seq = 0
+        pipeline.greet()
+        if first:
+            await self._log.session(SessionState.ACTIVE)
+            await self._report(SessionState.ACTIVE)
+
+    async def _detach(self, frame: Frame, wait_s: float | None) -> float | None:
+        told = frame.json()
+        current = self._link.attachment
+        if current is None or current.id != told.get("attachment"):
+            return wait_s  # a socket that another has replaced
+        self._link.attachment = None
+        if told.get("stopped"):
+            self._reason = Reason.HANGUP
+            return wait_s
+        await self._log.session(SessionState.READY)
+        await self._report(SessionState.READY)
+        return RESUME_S
+
+    def _audio(self, frame: Frame) -> None:
+        if self._pipeline is None or frame.seq <= self._last_seq or self._link.attachment is None:
+            return  # a repeat, or nobody attached
+        self._last_seq = frame.seq
+        throughput_bytes.add(len(frame.payload), {"direction": "in"})
+        self._pipeline.push(frame.payload)
+
+    async def _end(self, failure: VoiceBackendError | None) -> None:
+        if self._pipeline is not None:
+            try:
+                async with asyncio.timeout(CLOSE_S):
+                    await self._pipeline.aclose()
+            except Exception:
+                logger.exception("pipeline did not close", extra={"session_id": self.record.id})
+        if self._abandoned:
+            return
+        reason = str(failure.code) if failure else self._reason or str(ErrorCode.CONTEXT_CANCELED)
+        if failure is not None:
+            self._link.event(Error(code=failure.code, message=failure.message))
+        self._link.event(Ended(reason=reason))
+        state = SessionState.FAILED if failure else SessionState.ENDED
+        await self._close_books(state, reason)
+        logger.info("session ended", extra={"session_id": self.record.id, "reason": reason})
+
+    async def _close_books(self, state: SessionState, reason: str) -> None:
+        """Free the slot, then tell; a Redis that is not there now is for the reaper to mend."""
+        keys = self._services.keys
+        try:
+            await self._services.state.srem(keys.lane_sessions(self.lane.number), self.record.id)
+            await self._log.session(state, reason=reason)
+            await self._log.event(Ended(reason=reason))
+            await self._report(state, reason)
+        except (VoiceBackendError, RedisError, OSError) as error:
+            logger.warning("end not written", extra={"session_id": self.record.id, "error_code": error_code(error)})
+
+    async def _report(self, state: SessionState, reason: str = "") -> None:
+        try:
+            await self._services.publisher.publish(
+                SESSIONS_REPORT, session_id=self.record.id, state=str(state), epoch=self.lane.epoch, reason=reason
+            )
+        except VoiceBackendError:
+            logger.warning("state not reported", extra={"session_id": self.record.id, "state": str(state)})

@@ -1,0 +1,40 @@
+"""Appends to a session's log: what was said, by whom, in order. The agent's memory is read from here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from redis.asyncio import Redis
+
+from voicebackend._redis import redis_errors
+from voicebackend.events import Message
+from voicebackend.record import LOG_MAX_ENTRIES, encode_log
+from voicebackend.session import SessionState
+from voicebackend.streams import Keys
+
+
+class SessionLog:
+    """One session's log; its record's owner created it, so a log that expired stays gone."""
+
+    def __init__(self, state: Redis, keys: Keys, session: str) -> None:
+        self._state, self._key = state, keys.session_log(session)
+
+    async def append(self, entry: Mapping[str, Any]) -> None:
+        """Append an entry.
+
+        Raises:
+            ConnectionFailed: Redis is not there.
+
+        """
+        with redis_errors("session_log"):
+            fields: dict[Any, Any] = dict(encode_log(entry))
+            await self._state.xadd(self._key, fields, nomkstream=True, maxlen=LOG_MAX_ENTRIES, approximate=True)
+
+    async def event(self, message: Message, **extra: Any) -> None:
+        """Append what the caller is told too."""
+        await self.append({**message.model_dump(mode="json", exclude_none=True), **extra})
+
+    async def session(self, state: SessionState, **extra: Any) -> None:
+        """Append a change of the session's state."""
+        await self.append({"type": "session", "state": str(state), **extra})
