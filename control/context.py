@@ -9,11 +9,12 @@ import os
 import threading
 from dataclasses import dataclass
 
+from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 
 from control import loop
 from control.store import SessionStore
-from voicebackend._redis import connect, redis_errors
+from voicebackend._redis import connect, connect_sync, redis_errors
 from voicebackend.channel import Sender
 from voicebackend.config import BackendConfig
 from voicebackend.errors import ConnectionFailed
@@ -33,6 +34,8 @@ class TaskContext:
     config: BackendConfig
     state: Redis
     audio: Redis
+    sync_state: SyncRedis
+    """``state`` for agents' threads."""
     store: SessionStore
     publisher: Publisher
 
@@ -50,6 +53,7 @@ class TaskContext:
             config=config,
             state=state,
             audio=connect(deployment.audio_url),
+            sync_state=connect_sync(deployment.state_url),
             store=SessionStore(state, deployment.keys),
             publisher=publisher_for(deployment),
         )
@@ -73,6 +77,7 @@ class TaskContext:
         await self.publisher.aclose()
         await self.state.aclose()
         await self.audio.aclose()
+        self.sync_state.close()
 
 
 _lock = threading.Lock()

@@ -1,0 +1,113 @@
+"""``agents.turn``: let a session's agent answer what its caller said, text by text into the session's lane."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from control import context, loop
+from control.agent_lookup import lookup
+from control.agent_memory import read_memory
+from control.agent_relay import Relay
+from control.agent_reply import AgentReply
+from control.agent_runner import texts
+from control.context import TaskContext
+from control.turn_state import Claim, OnceInTurn, claim, is_cancelled
+from voicebackend.agents import Turn
+from voicebackend.errors import AgentError, ErrorCode, SessionNotActive, VoiceBackendError
+from voicebackend.record import SessionRecord
+from voicebackend.telemetry import span
+
+logger = logging.getLogger(__name__)
+
+AROUND_S = 10.0
+"""Seconds beside the agent's own: to claim, to read, to close."""
+
+
+def turn(session_id: str, turn: int, attempt: int) -> None:
+    """Answer a turn, once for each attempt; a failure of the agent goes to the lane, not to Celery.
+
+    Raises:
+        ConnectionFailed, ConnectionTimeout: Redis is not there; the worker publishes the next attempt.
+        SessionNotActive: the session is in no lane.
+
+    """
+    shared = context.current()
+    with span("agents.turn", session_id=session_id, turn=turn, attempt=attempt):
+        loop.run(AgentTurn(shared, session_id, turn, attempt).answer(), _timeout_s(shared) + AROUND_S)
+
+
+def _timeout_s(shared: TaskContext) -> float:
+    return shared.config.timeout.total_seconds()
+
+
+class AgentTurn:
+    """One attempt at one turn."""
+
+    def __init__(self, shared: TaskContext, session_id: str, turn: int, attempt: int) -> None:
+        self._shared, self._id, self._turn, self._attempt = shared, session_id, turn, attempt
+        self._extra = {"session_id": session_id, "turn": turn, "attempt": attempt}
+
+    async def answer(self) -> None:
+        """Claim the attempt, run the agent, and say how it ended."""
+        shared = self._shared
+        verdict = await claim(shared.state, shared.keys, self._id, self._turn, self._attempt)
+        if verdict is not Claim.WON:
+            logger.info("agent turn left alone", extra={**self._extra, "why": str(verdict)})
+            return
+        record = await shared.store.get(self._id)
+        if record.lane < 0:
+            raise SessionNotActive("agents.turn", "the session is in no lane")
+        lane = shared.keys.lane(record.lane)
+        reply = AgentReply(shared.audio, lane, session=self._id, turn=self._turn, attempt=self._attempt)
+        await reply.started()
+        await self._speak(record, reply)
+
+    async def _speak(self, record: SessionRecord, reply: AgentReply) -> None:
+        try:
+            async with asyncio.timeout(_timeout_s(self._shared)) as limit:
+                whole = await self._relay(record, reply)
+        except TimeoutError as error:
+            code = ErrorCode.TIMEOUT if limit.expired() else ErrorCode.AGENT_ERROR
+            await self._failed(reply, code, error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the lane must hear of it
+            await self._failed(reply, ErrorCode.AGENT_ERROR, error)
+        else:
+            if whole:
+                await reply.done()
+            else:
+                logger.info("agent turn no longer wanted", extra=self._extra)
+
+    async def _relay(self, record: SessionRecord, reply: AgentReply) -> bool:
+        function = lookup(record.agent)
+        given = await self._given(record)
+        return await Relay(reply, self._is_wanted).run(texts(function, given))
+
+    async def _given(self, record: SessionRecord) -> Turn:
+        shared = self._shared
+        memory = await read_memory(shared.state, shared.keys, self._id)
+        said = [entry.text for entry in memory if entry.role == "user" and entry.turn == self._turn]
+        if not said:
+            raise AgentError("agents.turn", "the session's log has no transcript of this turn")
+        return Turn(
+            session_id=self._id,
+            number=self._turn,
+            attempt=self._attempt,
+            transcript=said[-1],
+            history=tuple(entry for entry in memory if entry.turn != self._turn),
+            user_id=record.user_id,
+            metadata=record.metadata,
+            once=OnceInTurn(shared.sync_state, shared.keys.turn(self._id, self._turn), wait_s=_timeout_s(shared)),
+        )
+
+    async def _is_wanted(self) -> bool:
+        shared = self._shared
+        try:
+            return not await is_cancelled(shared.state, shared.keys, self._id, self._turn, self._attempt)
+        except VoiceBackendError:
+            return True
+
+    async def _failed(self, reply: AgentReply, code: ErrorCode, error: BaseException) -> None:
+        logger.error("agent failed", extra={**self._extra, "code": str(code)}, exc_info=error.__cause__ or error)
+        message = error.message if isinstance(error, VoiceBackendError) else type(error).__name__
+        await reply.failed(code, message)
