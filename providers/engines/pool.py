@@ -1,0 +1,72 @@
+"""The threads in which an engine's model runs: as many as there are cores, shared by all its sessions."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from providers.errors import map_exceptions
+from voicebackend.errors import PipelineError
+
+T = TypeVar("T")
+
+
+class Pool:
+    """Runs functions off the event loop; what they raise becomes a PipelineError.
+
+    What waits is bounded by the callers: each session has at most one job of a kind under way.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._size = os.cpu_count() or 1
+        self._executor: ThreadPoolExecutor | None = None
+        self._jobs = 0
+
+    def __repr__(self) -> str:
+        return f"<Pool {self._name}: {self._jobs} jobs, {self._size} threads>"
+
+    @property
+    def busy(self) -> bool:
+        """Whether a new job would have to wait; work that can be left out should be."""
+        return self._jobs >= self._size
+
+    def submit(self, op: str, function: Callable[..., T], *args: Any) -> asyncio.Future[T]:
+        """Start a job; cancelling its future takes it out of the queue, but cannot stop what runs."""
+        if self._executor is None:
+            self._executor = ThreadPoolExecutor(self._size, thread_name_prefix=self._name)
+        future = asyncio.get_running_loop().run_in_executor(self._executor, _guarded, op, function, args)
+        self._jobs += 1
+        future.add_done_callback(self._finished)
+        return future
+
+    def close(self) -> None:
+        """Drop what waits and let the threads go; a later job starts new ones."""
+        if self._executor is not None:
+            self._executor.shutdown(wait=False, cancel_futures=True)
+            self._executor = None
+
+    def _finished(self, future: asyncio.Future[Any]) -> None:
+        self._jobs -= 1
+        if not future.cancelled():
+            future.exception()  # a result nobody waits for any more may fail in silence
+
+
+def _guarded(op: str, function: Callable[..., T], args: tuple[Any, ...]) -> T:
+    with map_exceptions({Exception: PipelineError}, op=op):
+        return function(*args)
+
+
+def opened(model: T | None, op: str) -> T:
+    """Return the model that ``open`` has loaded.
+
+    Raises:
+        PipelineError: the engine is not open.
+
+    """
+    if model is None:
+        raise PipelineError(op, "the engine is not open: await open() first")
+    return model

@@ -1,0 +1,1 @@
+"""The provider whose pipeline is made of engines on this machine."""

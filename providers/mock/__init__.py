@@ -1,0 +1,1 @@
+"""The provider that scripts everything, for tests and demonstrations."""
