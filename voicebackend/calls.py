@@ -1,0 +1,131 @@
+"""The payload of CALL and RESULT frames: a JSON header, then the raw bytes of those values that are bytes.
+
+Pure. ``u32`` length of the header, the header, the bytes one after another. Every value carries its kind, so that
+the other side gets the type that was sent: plain JSON, bytes, a duration, an AuthResult or a Turn.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Self
+from urllib.parse import parse_qs, urlencode
+
+from voicebackend.agents import HistoryEntry, Turn
+from voicebackend.errors import InvalidConfig, InvalidFormat
+from voicebackend.hooks import AuthResult
+from voicebackend.streams import MAX_PAYLOAD
+
+PREFIX = "remote:"
+"""Begins every reference to an object in another process."""
+_LENGTH = struct.Struct("<I")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """Names an object in another process: ``remote:<owner>:<object id>``, with ``?name=…&order=…`` if it has them."""
+
+    owner: str
+    """Whose inbox takes the calls."""
+    object_id: str
+    name: str = ""
+    order: int = 0
+    """Both of an AudioProcessor, told once instead of asked for."""
+
+    def __str__(self) -> str:
+        query = f"?{urlencode({'name': self.name, 'order': self.order})}" if self.name else ""
+        return f"{PREFIX}{self.owner}:{self.object_id}{query}"
+
+    @classmethod
+    def parse(cls, text: str, *, field: str) -> Self:
+        """Read a reference.
+
+        Raises:
+            InvalidConfig: it is none; the details name the field.
+
+        """
+        path, _, query = text.removeprefix(PREFIX).partition("?")
+        owner, _, object_id = path.partition(":")
+        told = {name: values[0] for name, values in parse_qs(query).items()}
+        order = told.get("order", "0")
+        if not (text.startswith(PREFIX) and owner and object_id and order.removeprefix("-").isdecimal()):
+            raise InvalidConfig("remote", f"{field}: not a reference to an object", details={"field": field})
+        return cls(owner=owner, object_id=object_id, name=told.get("name", ""), order=int(order))
+
+
+def encode(header: Mapping[str, Any], values: Sequence[Any] = ()) -> bytes:
+    """Return a payload.
+
+    Raises:
+        InvalidFormat: a value is of a type that does not travel, or all of it is longer than MAX_PAYLOAD.
+
+    """
+    raw = b"".join(bytes(value) for value in values if isinstance(value, (bytes, bytearray)))
+    try:
+        text = json.dumps({**header, "values": [_pack(value) for value in values]}, separators=(",", ":")).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidFormat("call", f"a value cannot go to another process: {type(error).__name__}") from error
+    payload = _LENGTH.pack(len(text)) + text + raw
+    if len(payload) > MAX_PAYLOAD:
+        raise InvalidFormat("call", f"arguments and results have at most {MAX_PAYLOAD} bytes")
+    return payload
+
+
+def decode(payload: bytes) -> tuple[dict[str, Any], list[Any]]:
+    """Return a payload's header and values.
+
+    Raises:
+        InvalidFormat: it is no such payload.
+
+    """
+    try:
+        (length,) = _LENGTH.unpack_from(payload)
+        header = json.loads(payload[_LENGTH.size : _LENGTH.size + length])
+        raw = payload[_LENGTH.size + length :]
+        values = []
+        for kind, packed in header.pop("values"):
+            values.append(raw[:packed] if kind == "bytes" else _READERS[kind](packed))
+            raw = raw[packed:] if kind == "bytes" else raw
+    except (struct.error, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InvalidFormat("call", "not the payload of a call or result") from error
+    return header, values
+
+
+def _pack(value: Any) -> tuple[str, Any]:
+    match value:
+        case bytes() | bytearray():
+            return "bytes", len(value)
+        case timedelta():
+            return "seconds", value.total_seconds()
+        case AuthResult():
+            fields = ("user_id", "authorized", "tenant", "metadata")
+            return "auth", {name: _plain(getattr(value, name)) for name in fields}
+        case Turn():
+            plain = {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
+            history = [dataclasses.asdict(entry) for entry in value.history]
+            return "turn", {**plain, "once": None, "history": history, "metadata": _plain(value.metadata)}
+        case _:
+            return "json", _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    """Return any mapping as the dict that JSON takes."""
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def _turn(fields: dict[str, Any]) -> Turn:
+    del fields["once"]
+    history = tuple(HistoryEntry(**entry) for entry in fields.pop("history"))
+    return Turn(history=history, **fields)
+
+
+_READERS: Mapping[str, Any] = {
+    "json": lambda value: value,
+    "seconds": lambda value: timedelta(seconds=value),
+    "auth": lambda fields: AuthResult(**fields),
+    "turn": _turn,
+}
