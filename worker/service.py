@@ -11,7 +11,7 @@ from voicebackend._redis import HOT_TIMEOUT_S, connect, redis_errors
 from voicebackend.channel import Sender
 from voicebackend.config import BackendConfig
 from voicebackend.config_watch import ConfigWatch
-from voicebackend.publisher import publisher_for
+from voicebackend.publisher import Publisher, publisher_for
 from voicebackend.settings import Deployment
 from worker.engines import EnginePool
 from worker.lease import Leases
@@ -21,8 +21,12 @@ from worker.worker import Worker
 
 
 @asynccontextmanager
-async def serve(config: BackendConfig, deployment: Deployment, *, remote: Any = None) -> AsyncIterator[Worker]:
+async def serve(
+    config: BackendConfig, deployment: Deployment, *, remote: Any = None, publisher: Publisher | None = None
+) -> AsyncIterator[Worker]:
     """Run a worker that has leased its lanes; on leaving, its sessions end and everything is given back.
+
+    Tasks go to ``publisher``, or to the one that the deployment wants.
 
     Raises:
         InvalidConfig, ProviderNotFound: the configuration cannot be run here.
@@ -42,7 +46,7 @@ async def serve(config: BackendConfig, deployment: Deployment, *, remote: Any = 
         with redis_errors("worker"):
             await state.ping()
             await audio.ping()
-        publisher = publisher_for(deployment)
+        publisher = publisher or publisher_for(deployment)
         stack.push_async_callback(publisher.aclose)
         engines = await stack.enter_async_context(EnginePool())
         services = Services(

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from voicebackend import channel
+from voicebackend.config import BackendConfig
 from voicebackend.config_watch import ConfigWatch
 from voicebackend.errors import SessionLimitExceeded, VoiceBackendError
 from voicebackend.record import SessionRecord
@@ -59,6 +61,16 @@ class Worker:
 
     def __repr__(self) -> str:
         return f"<Worker {self._settings.id} [{len(self._lanes)} lanes, {len(self._sessions)} sessions]>"
+
+    @property
+    def lanes(self) -> Mapping[int, Lane]:
+        """Return the lanes it holds, by number."""
+        return MappingProxyType(self._lanes)
+
+    @property
+    def config(self) -> BackendConfig:
+        """Return the configuration by which new sessions run."""
+        return self._config.current
 
     @property
     def sessions(self) -> frozenset[str]:

@@ -84,7 +84,7 @@ def test_a_holder_falls_silent_before_its_lease_lapses() -> None:
     """Not renewed for 1.2 s means mute, 0.3 s before anyone else may speak."""
     lane = Lane(Lease(lane=0, worker="first", epoch=1), cap=1, now=10.0)
     assert lane.may_speak(10.0 + MUTE_S - 0.01)
-    assert not lane.may_speak(10.0 + MUTE_S)
+    assert not lane.may_speak(10.0 + MUTE_S + 0.01)
     assert MUTE_S < LEASE_TTL_S
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from worker.pipelines.pacing import AHEAD_S, Pacer
 
 
@@ -21,6 +23,6 @@ def test_playout_begins_anew_after_a_gap() -> None:
     pacer = Pacer()
     pacer.sent(0.02, 10.0)
     pacer.sent(0.02, 20.0)
-    assert pacer.remaining(20.0) == 0.02
+    assert pacer.remaining(20.0) == pytest.approx(0.02)
     assert pacer.remaining(21.0) == 0.0
     assert pacer.sent_s == 0.04
