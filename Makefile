@@ -1,0 +1,41 @@
+# Each target is complete on a machine that has Python 3.11 or newer: it makes the environment itself.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo up test check format clean
+
+demo: $(VENV)/.local  ## Hold a spoken conversation through five real processes; writes demo/report.json and demo/conversation.wav
+	$(BIN)/voicebackend demo
+
+up: $(VENV)/.local  ## The whole development stack on port 8080
+	$(BIN)/voicebackend up
+
+test: $(VENV)/.dev  ## Every test
+	$(BIN)/pytest -q
+
+check: $(VENV)/.dev  ## Everything a machine can say about the code without running it
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV)
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+$(VENV)/.local: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable ".[local]"
+	touch $@
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	touch $@ $(VENV)/.local
