@@ -1,0 +1,122 @@
+"""Senders and readers on a real Redis: bundled, in order, and nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+import pytest
+from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from voicebackend import channel
+from voicebackend._redis import connect
+from voicebackend.channel import MAX_PENDING, Reader, Sender
+from voicebackend.streams import FIELD, STREAM_TTL_S, Frame, Kind
+
+SESSION = "0f" * 16
+
+
+def frame(seq: int, kind: Kind = Kind.AUDIO_IN) -> Frame:
+    """Return a numbered frame."""
+    return Frame(session=SESSION, kind=kind, seq=seq, payload=b"x" * 640)
+
+
+@pytest.fixture
+async def reader(redis_url: str) -> AsyncIterator[Reader]:
+    blocking = connect(redis_url, timeout_s=None)
+    yield Reader(blocking)
+    await blocking.aclose()
+
+
+async def test_frames_arrive_bundled_and_in_order(redis: Redis, reader: Reader) -> None:
+    """Many frames, few entries."""
+    reader.add("lane", await channel.create(redis, "lane"))
+    sender = Sender(redis)
+    running = asyncio.create_task(sender.run())
+    for seq in range(3000):
+        sender.send("lane", frame(seq))
+        if seq % 100 == 0:
+            await asyncio.sleep(0)
+    seqs: list[int] = []
+    while len(seqs) < 3000:
+        seqs += [found.seq for _, frames in await reader.read(block_ms=2000) for found in frames]
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+    assert seqs == list(range(3000))
+    assert await redis.xlen("lane") < 300
+
+
+async def test_nobody_home_leaves_nothing_behind(redis: Redis) -> None:
+    """A stream without an owner is not created by who sends to it."""
+    sender = Sender(redis)
+    sender.send("nowhere", frame(1))
+    await sender.flush()
+    assert sender.dropped == 1
+    assert await redis.exists("nowhere") == 0
+
+
+async def test_what_could_not_be_written_is_written_later_in_order(
+    redis: Redis, reader: Reader, redis_url: str
+) -> None:
+    """A failed flush keeps everything."""
+    reader.add("lane", await channel.create(redis, "lane"))
+    broken = connect("redis://127.0.0.1:1/0")
+    sender = Sender(broken)
+    sender.send("lane", frame(1, Kind.START))
+    with pytest.raises(RedisConnectionError):
+        await sender.flush()
+    await broken.aclose()
+    sender._redis = redis
+    sender.send("lane", frame(2, Kind.CLOSE))
+    await sender.flush()
+    found = [got.seq for _, frames in await reader.read() for got in frames]
+    assert found == [1, 2]
+
+
+async def test_a_sender_is_bounded_and_gives_up_audio_first(redis: Redis) -> None:
+    """Control frames survive a flood of audio."""
+    sender = Sender(redis)
+    sender.send("lane", frame(0, Kind.CLOSE))
+    for seq in range(MAX_PENDING + 10):
+        sender.send("lane", frame(seq))
+    assert sender.dropped == 11
+    assert repr(sender) == f"<Sender [{MAX_PENDING} pending, 11 dropped]>"
+    assert sender._pending["lane"][0].kind is Kind.CLOSE
+
+
+async def test_an_owned_stream_is_kept_short_and_alive(redis: Redis) -> None:
+    """Entries older than the window go, by Redis's clock; the stream expires without its owner."""
+    await channel.create(redis, "lane")
+    for _ in range(500):
+        await redis.xadd("lane", {FIELD: b"old"})
+    await channel.keep(redis, "lane", window_s=-1)
+    assert await redis.xlen("lane") < 200
+    assert 0 < await redis.ttl("lane") <= STREAM_TTL_S
+    await channel.remove(redis, "lane")
+    assert await redis.exists("lane") == 0
+
+
+async def test_a_corrupt_entry_is_counted_and_left_out(redis: Redis, reader: Reader) -> None:
+    """The frames around it arrive."""
+    reader.add("lane", await channel.create(redis, "lane"))
+    sender = Sender(redis)
+    sender.send("lane", frame(1))
+    await sender.flush()
+    await redis.xadd("lane", {FIELD: b"garbage"})
+    sender.send("lane", frame(2))
+    await sender.flush()
+    found = [got.seq for _, frames in await reader.read() for got in frames]
+    assert found == [1, 2]
+    assert reader.corrupt == 1
+
+
+async def test_a_reader_waits_for_nothing_in_vain(reader: Reader) -> None:
+    """Without streams, and without entries, it returns empty after the time given."""
+    assert await reader.read(block_ms=10) == []
+    reader.add("lane", b"0-0")
+    assert await reader.read(block_ms=10) == []
+    reader.remove("lane")
+    assert reader.streams == {}
