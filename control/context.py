@@ -5,58 +5,54 @@ Built when a task first needs it, in Celery as in the process that runs tasks in
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
-from dataclasses import dataclass
-
-from redis import Redis as SyncRedis
-from redis.asyncio import Redis
+import time
 
 from control import loop
+from control.live_config import LOOK_S, LiveConfig
 from control.store import SessionStore
 from voicebackend._redis import connect, connect_sync, redis_errors
 from voicebackend.channel import Sender
 from voicebackend.config import BackendConfig
-from voicebackend.errors import ConnectionFailed
-from voicebackend.publisher import Publisher, publisher_for
+from voicebackend.errors import ConnectionFailed, VoiceBackendError
+from voicebackend.publisher import publisher_for
 from voicebackend.settings import Deployment
-from voicebackend.streams import Frame, Keys
+from voicebackend.streams import Frame
 
 CLOSE_S = 5.0
 """Seconds within which everything is released."""
 
+logger = logging.getLogger(__name__)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
 class TaskContext:
-    """What tasks work with."""
+    """What tasks work with; connections are made when they are used."""
 
-    deployment: Deployment
-    config: BackendConfig
-    state: Redis
-    audio: Redis
-    sync_state: SyncRedis
-    """``state`` for agents' threads."""
-    store: SessionStore
-    publisher: Publisher
+    def __init__(self, deployment: Deployment, config: BackendConfig) -> None:
+        self.deployment, self.keys = deployment, deployment.keys
+        self.state, self.audio = connect(deployment.state_url), connect(deployment.audio_url)
+        self.sync_state = connect_sync(deployment.state_url)
+        """``state`` for agents' threads."""
+        self.store = SessionStore(self.state, self.keys)
+        self.publisher = publisher_for(deployment)
+        self._live, self._looked = LiveConfig(self.state, self.keys, config), 0.0
 
     @property
-    def keys(self) -> Keys:
-        """Return the names of the Redis keys."""
-        return self.deployment.keys
+    def config(self) -> BackendConfig:
+        """Return the configuration that held when this process last looked."""
+        return self._live.current
 
-    @classmethod
-    def open(cls, deployment: Deployment, config: BackendConfig) -> TaskContext:
-        """Return a context of its own; connections are made when used."""
-        state = connect(deployment.state_url)
-        return cls(
-            deployment=deployment,
-            config=config,
-            state=state,
-            audio=connect(deployment.audio_url),
-            sync_state=connect_sync(deployment.state_url),
-            store=SessionStore(state, deployment.keys),
-            publisher=publisher_for(deployment),
-        )
+    async def refresh(self) -> None:
+        """Look whether the configuration changed, at most once a second; without Redis, what is there holds."""
+        if time.monotonic() - self._looked < LOOK_S:
+            return
+        self._looked = time.monotonic()
+        try:
+            await self._live.refresh()
+        except (VoiceBackendError, ValueError, KeyError) as error:
+            logger.warning("configuration not read", extra={"error": type(error).__name__})
 
     async def tell_lane(self, lane: int, frame: Frame) -> None:
         """Write one frame into a lane.
@@ -85,18 +81,19 @@ _current: TaskContext | None = None
 
 
 def current() -> TaskContext:
-    """Return this process's context, made from the environment the first time."""
+    """Return this process's context, made from the environment unless ``use`` gave it."""
     global _current  # noqa: PLW0603 - one per process is the point
     with _lock:
-        _current = _current or TaskContext.open(Deployment.from_env(), BackendConfig.from_env())
+        _current = _current or TaskContext(Deployment.from_env(), BackendConfig.from_env())
         return _current
 
 
-def use(context: TaskContext) -> None:
-    """Make this the process's context: for a process that has not got its deployment from the environment."""
+def use(deployment: Deployment, config: BackendConfig) -> None:
+    """Give this process's tasks their deployment: for a process that did not get it from the environment."""
     global _current  # noqa: PLW0603 - one per process is the point
+    close()
     with _lock:
-        _current = context
+        _current = TaskContext(deployment, config)
 
 
 def close() -> None:
@@ -110,6 +107,7 @@ def close() -> None:
 
 
 def _forget() -> None:
+    """Let go of the parent's context: its connections are the parent's."""
     global _current, _lock
     _current, _lock = None, threading.Lock()
 

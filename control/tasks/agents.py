@@ -51,6 +51,7 @@ class AgentTurn:
     async def answer(self) -> None:
         """Claim the attempt, run the agent, and say how it ended."""
         shared = self._shared
+        await shared.refresh()
         verdict = await claim(shared.state, shared.keys, self._id, self._turn, self._attempt)
         if verdict is not Claim.WON:
             logger.info("agent turn left alone", extra={**self._extra, "why": str(verdict)})
@@ -108,6 +109,7 @@ class AgentTurn:
             return True
 
     async def _failed(self, reply: AgentReply, code: ErrorCode, error: BaseException) -> None:
-        logger.error("agent failed", extra={**self._extra, "code": str(code)}, exc_info=error.__cause__ or error)
+        trace = None if code is ErrorCode.TIMEOUT else error.__cause__ or error
+        logger.error("agent failed", extra={**self._extra, "code": str(code)}, exc_info=trace)
         message = error.message if isinstance(error, VoiceBackendError) else type(error).__name__
         await reply.failed(code, message)

@@ -1,0 +1,47 @@
+"""The Celery app: ``celery -A control worker -Q …`` and ``celery -A control beat``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import Celery
+from kombu.entity import Queue as KombuQueue
+
+from control import celery_process
+from control.tasks.wrapper import GaveUp, body_of
+from voicebackend.settings import Deployment
+from voicebackend.tasks import AGENTS_TURN, SESSIONS_EXPIRE, TASKS, Queue, Task, celery_settings
+
+EXPIRE_S = 5.0
+"""Seconds between looks at sessions that nobody holds any more."""
+AGENT_LIMIT_S = 330
+"""Seconds for an agent's turn in a prefork child: more than the longest ``timeout``, which ends it first."""
+
+
+def make_app(deployment: Deployment) -> Any:
+    """Return the Celery app of a deployment, with every task."""
+    app = Celery("voicebackend", set_as_current=False)
+    app.conf.update(celery_settings(deployment.broker_url, key_prefix=f"{deployment.prefix}:"))
+    app.conf.update(
+        task_queues=[KombuQueue(queue.value) for queue in Queue],  # type: ignore[no-untyped-call]
+        task_routes={task.name: {"queue": task.queue.value} for task in TASKS.values()},
+        beat_schedule={SESSIONS_EXPIRE.name: _every(SESSIONS_EXPIRE, EXPIRE_S)},
+        beat_scheduler="control.beat:LeaderScheduler",
+        beat_max_loop_interval=1,
+    )
+    for task in TASKS.values():
+        app.task(name=task.name, bind=True, shared=False, throws=(GaveUp,), **_limits(task))(body_of(task))
+    return app
+
+
+def _every(task: Task, seconds: float) -> dict[str, Any]:
+    options = {"queue": task.queue.value, "expires": task.deadline_s, "ignore_result": True}
+    return {"task": task.name, "schedule": seconds, "options": options}
+
+
+def _limits(task: Task) -> dict[str, Any]:
+    return {"time_limit": AGENT_LIMIT_S, "soft_time_limit": AGENT_LIMIT_S - 15} if task is AGENTS_TURN else {}
+
+
+app = make_app(Deployment.from_env())
+celery_process.follow()

@@ -1,0 +1,44 @@
+"""The end of a session that no worker is there to end: its record, its log, its slot, and what is kept of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from control.context import TaskContext
+from voicebackend._redis import redis_errors
+from voicebackend.errors import SessionNotActive
+from voicebackend.record import SessionRecord, decode_log
+from voicebackend.session import SessionState
+from voicebackend.tasks import RETENTION_APPLY
+
+
+async def end_session(shared: TaskContext, session_id: str, state: SessionState, reason: str) -> None:
+    """Bring a session to ``ended`` or ``failed`` and clean up after it; one that is over already is left alone.
+
+    May be called again after it failed half-way: each step is done only if it is not done yet.
+    """
+    try:
+        record = await shared.store.move(session_id, state, reason=reason)
+    except SessionNotActive:
+        return
+    await clean_up(shared, record)
+
+
+async def clean_up(shared: TaskContext, record: SessionRecord) -> None:
+    """Free the slot of a session that is over, complete its log, and have what it left kept or deleted."""
+    if record.lane >= 0:
+        with redis_errors("clean_up"):
+            await shared.state.srem(shared.keys.lane_sessions(record.lane), record.id)
+        await _complete_log(shared, record)
+    await shared.publisher.publish(RETENTION_APPLY, session_id=record.id)
+
+
+async def _complete_log(shared: TaskContext, record: SessionRecord) -> None:
+    """Append what the lane's holder would have; the log of a session without a lane is the store's."""
+    with redis_errors("clean_up"):
+        tail: Any = await shared.state.xrevrange(shared.keys.session_log(record.id), count=1)
+    if tail and decode_log(tail[0][1])["type"] == "ended":
+        return
+    entry = {"type": "session", "state": record.state.value, "reason": record.reason}
+    await shared.store.append_log(record.id, entry)
+    await shared.store.append_log(record.id, {"type": "ended", "reason": record.reason})

@@ -1,0 +1,72 @@
+"""``retention.apply``: keep what a finished session left for as long as the retention hook says, or not at all.
+
+A hook that fails, hangs or answers with something else counts as a no: what may not be kept is gone at once.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from control import context, loop
+from control.context import TaskContext
+from voicebackend._importer import load
+from voicebackend._redis import redis_errors
+from voicebackend.errors import SessionNotFound
+from voicebackend.hooks import DataRetentionHook, HookFailed, ask
+from voicebackend.record import ENDED_TTL_S, SessionRecord
+
+FIELD = "data_retention_hook"
+TIMEOUT_S = 20.0
+"""Seconds for the task; each question to the hook has two."""
+_STRIP = """
+-- KEYS record; ARGV ttl, '1' to drop the metadata
+if redis.call('EXPIRE', KEYS[1], ARGV[1]) == 1 and ARGV[2] == '1' then redis.call('HSET', KEYS[1], 'metadata', '{}') end
+return 1
+"""
+
+
+def apply(session_id: str) -> None:
+    """Keep or delete a finished session's transcript and metadata."""
+    loop.run(_apply(context.current(), session_id), TIMEOUT_S)
+
+
+async def _apply(shared: TaskContext, session_id: str) -> None:
+    try:
+        record = await shared.store.get(session_id)
+    except SessionNotFound:
+        return
+    await shared.refresh()
+    hook = load(shared.config.data_retention_hook, field=FIELD)
+    transcript_s = await kept_s(hook, "transcript", record)
+    metadata_s = await kept_s(hook, "metadata", record)
+    with redis_errors("retention"):
+        # EXPIRE with 0 deletes
+        await shared.state.expire(shared.keys.session_log(session_id), transcript_s)
+        await shared.state.eval(
+            _STRIP, 1, shared.keys.session(session_id), str(metadata_s or ENDED_TTL_S), "0" if metadata_s else "1"
+        )
+
+
+async def kept_s(hook: DataRetentionHook | None, data_class: str, record: SessionRecord) -> int:
+    """Return for how many seconds to keep data of this class: ``transcript`` or ``metadata``; 0 means not at all."""
+    if hook is None:
+        return ENDED_TTL_S
+    about: dict[str, Any] = {
+        **record.metadata,
+        "session_id": record.id,
+        "tenant": record.tenant,
+        "user_id": record.user_id,
+    }
+    try:
+        if not await ask(_call("should_retain", hook, data_class, about), hook=FIELD, expected=bool):
+            return 0
+        period = await ask(_call("retention_period", hook, data_class), hook=FIELD, expected=timedelta)
+    except HookFailed:
+        return 0
+    return max(0, round(period.total_seconds()))
+
+
+async def _call(method: str, hook: Any, *arguments: Any) -> Any:
+    """Call a hook so that whatever it does wrong happens where ``ask`` sees it."""
+    return await getattr(hook, method)(*arguments)

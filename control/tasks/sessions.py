@@ -1,0 +1,125 @@
+"""``sessions.*``: place, close and look after sessions, and learn from workers what became of them.
+
+Each may run twice, late, or beside another: the record's transition table decides, never the order of tasks.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+from control import context, loop
+from control.context import TaskContext
+from control.ending import clean_up, end_session
+from control.lease import is_held
+from control.placement import Placement
+from control.reaper import close_frame, reap
+from voicebackend._redis import redis_errors
+from voicebackend.errors import SessionNotActive, SessionNotFound, VoiceBackendError
+from voicebackend.record import SessionRecord, decode_log
+from voicebackend.session import SessionState, is_over
+from voicebackend.streams import Frame, Kind, json_payload
+from voicebackend.telemetry import inject
+
+logger = logging.getLogger(__name__)
+
+TIMEOUT_S = 20.0
+"""Seconds for one task."""
+_LOG_TAIL = 50
+
+
+def create(session_id: str) -> None:
+    """Place a pending session in a lane and tell the lane's holder; one that cannot be placed becomes ``failed``."""
+    loop.run(_create(context.current(), session_id), TIMEOUT_S)
+
+
+def close(session_id: str, reason: str) -> None:
+    """Have the lane's holder end a session, or end it here when nobody holds it."""
+    loop.run(_close(context.current(), session_id, reason), TIMEOUT_S)
+
+
+def report(session_id: str, state: str, epoch: int, reason: str) -> None:
+    """Note in the record what the lane's holder says; under an older epoch than the record's it is ignored."""
+    loop.run(_report(context.current(), session_id, SessionState(state), epoch, reason), TIMEOUT_S)
+
+
+def expire() -> None:
+    """Look after every session whose time has come."""
+    loop.run(reap(context.current(), time.time()), TIMEOUT_S)
+
+
+async def _create(shared: TaskContext, session_id: str) -> None:
+    record = await _find(shared, session_id)
+    if record is not None and record.state is SessionState.PENDING:
+        record = await _place(shared, record)
+    if record is None or record.state is not SessionState.STARTING:
+        return
+    payload = json_payload({"traceparent": inject() or record.traceparent})
+    start = Frame(session=session_id, kind=Kind.START, payload=payload, time_ms=round(time.time() * 1000))
+    await shared.tell_lane(record.lane, start)
+
+
+async def _place(shared: TaskContext, record: SessionRecord) -> SessionRecord | None:
+    try:
+        await Placement(shared.state, shared.keys).place(record.id, record.provider)
+    except VoiceBackendError as error:
+        if error.retryable:
+            raise
+        logger.warning("session not placed", extra={"session_id": record.id, "code": str(error.code)})
+        await end_session(shared, record.id, SessionState.FAILED, error.code)
+        return None
+    return await _find(shared, record.id)
+
+
+async def _close(shared: TaskContext, session_id: str, reason: str) -> None:
+    record = await _find(shared, session_id)
+    if record is None or is_over(record.state):
+        return
+    if record.lane >= 0 and await is_held(shared.state, shared.keys, record):
+        await shared.tell_lane(record.lane, close_frame(session_id, reason))
+    else:
+        await end_session(shared, session_id, SessionState.ENDED, reason)
+
+
+async def _report(shared: TaskContext, session_id: str, state: SessionState, epoch: int, reason: str) -> None:
+    over = is_over(state)
+    try:
+        if not over:
+            await _move_on(shared, session_id, await _latest(shared, session_id) or state, epoch)
+            return
+        record = await shared.store.move(session_id, state, fence=epoch, reason=reason)
+    except (SessionNotFound, SessionNotActive) as error:
+        extra = {"session_id": session_id, "state": str(state), "code": str(error.code)}
+        logger.info("report comes too late", extra=extra)
+        return
+    if is_over(record.state):
+        await clean_up(shared, record)
+
+
+async def _move_on(shared: TaskContext, session_id: str, state: SessionState, epoch: int) -> None:
+    """Move a running session; a caller who connects at once may overtake the report that it is ready."""
+    if is_over(state):
+        return
+    if state is SessionState.ACTIVE and (await shared.store.get(session_id)).state is SessionState.STARTING:
+        await shared.store.move(session_id, SessionState.READY, fence=epoch)
+    await shared.store.move(session_id, state, fence=epoch)
+
+
+async def _latest(shared: TaskContext, session_id: str) -> SessionState | None:
+    """Return the state last written to the log: that is in order, while reports overtake each other."""
+    with redis_errors("report"):
+        tail: Any = await shared.state.xrevrange(shared.keys.session_log(session_id), count=_LOG_TAIL)
+    for _, fields in tail:
+        entry = decode_log(fields)
+        if entry["type"] == "session" and entry.get("state") in set(SessionState):
+            return SessionState(entry["state"])
+    return None
+
+
+async def _find(shared: TaskContext, session_id: str) -> SessionRecord | None:
+    try:
+        return await shared.store.get(session_id)
+    except SessionNotFound:
+        logger.info("no such session any more", extra={"session_id": session_id})
+        return None

@@ -1,0 +1,92 @@
+"""What Celery runs for every task: its function within the caller's trace, retries while it is worth it, a dead letter.
+
+Celery's own log of a failure would show the exception's words and trace, so failures are logged here and Celery
+learns only that the task was given up.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from celery.exceptions import SoftTimeLimitExceeded
+from opentelemetry.trace import SpanKind
+from redis.exceptions import RedisError
+
+from control import context, loop
+from control.dead_letters import DeadLetter, bury
+from voicebackend._importer import load
+from voicebackend.errors import ConnectionFailed, OperationTimeout, VoiceBackendError, as_error
+from voicebackend.publisher import TRACE_HEADER
+from voicebackend.retry import RetryPolicy
+from voicebackend.tasks import Task
+from voicebackend.telemetry import attached, error_code, span
+
+logger = logging.getLogger(__name__)
+
+BURY_S = 3.0
+"""Seconds within which a dead letter must be written; else it is only logged."""
+
+
+class GaveUp(Exception):
+    """A task failed for good; its dead letter tells why."""
+
+
+def body_of(task: Task) -> Callable[..., None]:
+    """Return the function that Celery registers for a task; bound, so it is given the running Celery task first."""
+
+    def body(running: Any, /, **arguments: Any) -> None:
+        headers = running.request.headers or {}
+        with attached(headers.get(TRACE_HEADER)), span(f"task.{task.name}", kind=SpanKind.CONSUMER):
+            try:
+                load(task.function, field=task.name)(**arguments)
+            except Exception as error:  # noqa: BLE001 - every failure is recorded, and raised as Celery needs it
+                _recover(task, running, arguments, error)
+
+    return body
+
+
+def _recover(task: Task, running: Any, arguments: dict[str, Any], error: Exception) -> None:
+    """Raise Celery's Retry, or GaveUp once a dead letter is written."""
+    attempt = running.request.retries + 1
+    known = translated(task, error)
+    delay = RetryPolicy(max_retries=task.max_retries).delay_after(attempt, known, jitter=random.random())  # noqa: S311 - jitter
+    extra = {"task": task.name, "attempt": attempt, "code": error_code(known)}
+    if delay is not None and _seconds_left(running.request.expires) > delay:
+        logger.warning("task will be tried again", extra={**extra, "delay_s": round(delay, 3)})
+        raise running.retry(exc=GaveUp(task.name), countdown=delay, max_retries=task.max_retries)
+    logger.error("task given up", extra=extra, exc_info=error)
+    _bury(DeadLetter.of(task.name, arguments, known, attempts=attempt))
+    raise GaveUp(f"{task.name}: {error_code(known)}") from None
+
+
+def translated(task: Task, error: Exception) -> VoiceBackendError:
+    """Return a failure as an error of ours: what the network did may pass, what nobody expected will not."""
+    ours = as_error(error)
+    if ours is not None:
+        return ours
+    name = type(error).__name__
+    if isinstance(error, RedisError | OSError):
+        return ConnectionFailed(task.name, name)
+    if isinstance(error, SoftTimeLimitExceeded):
+        return OperationTimeout(task.name, "the task ran into Celery's time limit")
+    return VoiceBackendError(task.name, name)
+
+
+def _seconds_left(expires: Any) -> float:
+    """Return the seconds until a task's deadline; Celery gives it as ISO 8601 text or a datetime."""
+    if expires is None:
+        return float("inf")
+    until = datetime.fromisoformat(expires) if isinstance(expires, str) else expires
+    return float((until - datetime.now(UTC)).total_seconds())
+
+
+def _bury(letter: DeadLetter) -> None:
+    shared = context.current()
+    try:
+        loop.run(bury(shared.state, shared.keys, letter), BURY_S)
+    except VoiceBackendError as error:
+        logger.error("dead letter not written", extra={**letter.to_fields(), "error": type(error).__name__})  # noqa: TRY400 - the trace says nothing
