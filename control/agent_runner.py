@@ -49,7 +49,7 @@ async def _guarded(pieces: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, Non
 
 
 async def _ask(function: AgentFunction, turn: Turn) -> AsyncGenerator[Any, None]:
-    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+    if _is_async(function) or _is_async(type(function).__call__):
         reply: Any = function(turn)
     else:
         thread = AgentThread(lambda: function(turn))
@@ -60,6 +60,10 @@ async def _ask(function: AgentFunction, turn: Turn) -> AsyncGenerator[Any, None]
     async with aclosing(_unfold(reply)) as pieces:
         async for piece in pieces:
             yield piece
+
+
+def _is_async(function: Any) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
 
 
 async def _unfold(reply: Any) -> AsyncGenerator[Any, None]:

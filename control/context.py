@@ -11,8 +11,10 @@ import threading
 import time
 
 from control import loop
+from control.hook_table import HookTable
 from control.live_config import LOOK_S, LiveConfig
 from control.store import SessionStore
+from voicebackend import remote
 from voicebackend._redis import connect, connect_sync, redis_errors
 from voicebackend.channel import Sender
 from voicebackend.config import BackendConfig
@@ -38,6 +40,7 @@ class TaskContext:
         self.store = SessionStore(self.state, self.keys)
         self.publisher = publisher_for(deployment)
         self._live, self._looked = LiveConfig(self.state, self.keys, config), 0.0
+        self.hooks = HookTable(self._live, remote.current())
 
     @property
     def config(self) -> BackendConfig:

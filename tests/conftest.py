@@ -20,9 +20,9 @@ from voicebackend._redis import connect
 from voicebackend.settings import Deployment
 
 CELERY_KEYS = (
-    "vb:_kombu.binding.*",
+    "vb:_kombu.binding*",
     "vb:unacked*",
-    "_kombu.binding.*",
+    "_kombu.binding*",
     "unacked*",
     "vb:celery*",
     "vb:*.reply.celery.pidbox",

@@ -10,7 +10,6 @@ from typing import Any
 
 from control import context, loop
 from control.context import TaskContext
-from voicebackend._importer import load
 from voicebackend._redis import redis_errors
 from voicebackend.errors import SessionNotFound
 from voicebackend.hooks import DataRetentionHook, HookFailed, ask
@@ -37,7 +36,7 @@ async def _apply(shared: TaskContext, session_id: str) -> None:
     except SessionNotFound:
         return
     await shared.refresh()
-    hook = load(shared.config.data_retention_hook, field=FIELD)
+    hook = shared.hooks.find(FIELD)
     transcript_s = await kept_s(hook, "transcript", record)
     metadata_s = await kept_s(hook, "metadata", record)
     with redis_errors("retention"):
