@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -21,6 +21,13 @@ SPEECH = b"\x10\x20" * 3200
 """0.2 s that the mock's detector takes for speech; its recogniser hears ``hello from mock``."""
 
 Place = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def no_errors(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Fail a test in which anything was logged as an error: nothing here should be."""
+    yield
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 def echo(turn: int, attempt: int) -> list[str]:

@@ -64,12 +64,10 @@ class SttTtsPipeline(Pipeline):
 
     async def aclose(self) -> None:
         """Fall silent and stop listening."""
-        tasks = [task for task in (self._answering, self._listening, *self._announcing) if task is not None]
-        if self._answer is not None and self._answering is not None and not self._answering.done():
-            await stop(self._answering)
-            await self._answer.interrupted()
-        for task in tasks:
-            await stop(task)
+        await self._interrupt()
+        for task in (self._listening, *self._announcing):
+            if task is not None:
+                await stop(task)
 
     def push(self, pcm: bytes) -> None:
         """Take caller audio."""
