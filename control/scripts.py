@@ -42,7 +42,7 @@ return 1
 
 MOVE = """
 -- KEYS record, log, live set
--- ARGV id, state to reach, states it may come from (",a,b,"), fence, ttl when over, log field, log entry,
+-- ARGV id, state to reach, states it may come from (",a,b,"), fence, ttl when over, log field, two last log entries,
 --      then field, value, ...
 local function answer(verdict)
   local record = redis.call('HGETALL', KEYS[1])
@@ -54,10 +54,11 @@ if not from then return {'missing'} end
 if ARGV[4] ~= '' and tonumber(ARGV[4]) < tonumber(redis.call('HGET', KEYS[1], 'epoch')) then return answer('stale') end
 if from == ARGV[2] then return answer('same') end
 if not string.find(ARGV[3], ',' .. from .. ',', 1, true) then return answer('illegal') end
-redis.call('HSET', KEYS[1], 'state', ARGV[2], unpack(ARGV, 8))
+redis.call('HSET', KEYS[1], 'state', ARGV[2], unpack(ARGV, 9))
 if ARGV[5] ~= '' then
   if redis.call('HGET', KEYS[1], 'lane') == '-1' and redis.call('EXISTS', KEYS[2]) == 1 then
     redis.call('XADD', KEYS[2], '*', ARGV[6], ARGV[7])
+    redis.call('XADD', KEYS[2], '*', ARGV[6], ARGV[8])
   end
   redis.call('EXPIRE', KEYS[1], ARGV[5])
   redis.call('EXPIRE', KEYS[2], ARGV[5])
@@ -65,7 +66,7 @@ if ARGV[5] ~= '' then
 end
 return answer('done')
 """
-"""Move a record to another state. A session that ends before it had a lane gets its last log entry here."""
+"""Move a record to another state. A session that ends before it had a lane gets its last log entries here."""
 
 CHANGE = """
 -- KEYS record
@@ -112,3 +113,29 @@ redis.call('HSET', KEYS[3], 'state', 'starting', 'lane', ARGV[3], 'worker', work
 return 'taken'
 """
 """Give a pending session a slot in a lane: ``taken``, or which check failed (``lost``, ``placed``, ``full``)."""
+
+ROTATE = """
+-- KEYS used token, session's resume token
+-- ARGV resume token id that must be current ('' when a session token is spent), the next one, its ttl,
+--      ttl of the note that the session token was used
+if ARGV[1] == '' then
+  if not redis.call('SET', KEYS[1], '1', 'NX', 'EX', ARGV[4]) then return 0 end
+elseif redis.call('GET', KEYS[2]) ~= ARGV[1] then
+  return 0
+end
+redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3])
+return 1
+"""
+"""Spend a caller's token and put the next resume token in place; 0 if it was spent before."""
+
+PUT_CONFIG = """
+-- KEYS configuration
+-- ARGV configuration as JSON, ttl
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local version = math.max(tonumber(redis.call('HGET', KEYS[1], 'version') or '0') + 1, now)
+redis.call('HSET', KEYS[1], 'version', string.format('%d', version), 'config', ARGV[1])
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+return version
+"""
+"""Put a configuration in force; its version is greater than any before, even one that expired."""

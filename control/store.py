@@ -151,7 +151,8 @@ class SessionStore:
         over = is_over(to)
         if over:
             changes = {"ended_at": time.time(), **changes}
-        entry = {"type": "session", "state": to.value, "reason": changes.get("reason", "")}
+        reason = changes.get("reason", "")
+        last = {"type": "session", "state": to.value, "reason": reason}, {"type": "ended", "reason": reason}
         origins = (state for state, following in SESSION_TRANSITIONS.items() if to in following)
         keys = [self._keys.session(session_id), self._keys.session_log(session_id), self._keys.live_sessions()]
         args: list[Any] = [
@@ -161,7 +162,7 @@ class SessionStore:
             "" if fence is None else fence,
             ENDED_TTL_S if over else "",
             LOG_FIELD,
-            encode_log(entry)[LOG_FIELD],
+            *(encode_log(entry)[LOG_FIELD] for entry in last),
         ]
         with redis_errors("move_session"):
             reply = await self._move(keys, [*args, *_flat(_encoded(changes))])

@@ -1,0 +1,87 @@
+"""Whether a session can be had, decided before anything is written: provider, capabilities, agent, room."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from control.placement import able_workers
+from control.workers import WorkerInfo
+from voicebackend.config import BackendConfig, PipelineType
+from voicebackend.errors import InvalidConfig, SessionLimitExceeded
+from voicebackend.session import SessionRequest
+
+MAX_METADATA = 16 * 1024
+"""Bytes of a session's metadata as JSON."""
+RETRY_AFTER_S = 2.0
+"""Seconds after which to ask again when all slots are taken."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """What a session that may start will run on."""
+
+    provider: str
+    pipeline_type: PipelineType
+    agent: str
+    """Empty where none of ours answers."""
+
+
+def check_metadata(metadata: Mapping[str, Any]) -> None:
+    """Return if a session's metadata is small enough; raises InvalidConfig otherwise."""
+    if len(json.dumps(metadata).encode()) > MAX_METADATA:
+        message = f"metadata: at most {MAX_METADATA // 1024} KiB as JSON"
+        raise InvalidConfig("create_session", message, details={"field": "metadata"})
+
+
+def admit(request: SessionRequest, provider: str, config: BackendConfig, workers: Sequence[WorkerInfo]) -> Admission:
+    """Decide whether this session can start now, with this provider, on these workers.
+
+    Raises:
+        ProviderNotFound: no worker announces the provider.
+        InvalidConfig: it cannot do what the request asks for; the details name the field.
+        SessionLimitExceeded: no worker that has it has a free slot, or there is no worker at all.
+
+    """
+    if not workers:
+        raise SessionLimitExceeded("create_session", "no worker is running: start one", retry_after=RETRY_AFTER_S)
+    able = able_workers(workers, provider)
+    pipeline_type = request.pipeline_type or config.pipeline_type
+    offer = next(worker.providers[provider] for worker in workers if provider in worker.providers)
+    capabilities = offer["capabilities"]
+    if request.transport not in capabilities["transports"]:
+        raise _cannot(provider, "transport", request.transport, capabilities["transports"])
+    if pipeline_type not in capabilities["pipelines"]:
+        raise _cannot(provider, "pipeline_type", pipeline_type, capabilities["pipelines"])
+    agent = _agent(request, provider, config, pipeline_type, uses_agent=bool(capabilities["uses_agent"]))
+    if not any(worker.unlimited or worker.slots_free > 0 for worker in able):
+        raise SessionLimitExceeded("create_session", retry_after=RETRY_AFTER_S)
+    return Admission(provider=provider, pipeline_type=pipeline_type, agent=agent)
+
+
+def _cannot(provider: str, field: str, asked: str, possible: Sequence[str]) -> InvalidConfig:
+    message = f"{field}: provider {provider} cannot do {asked}; it can do {', '.join(possible) or 'none'}"
+    return InvalidConfig("create_session", message, details={"field": field, "possible": list(possible)})
+
+
+def _agent(
+    request: SessionRequest, provider: str, config: BackendConfig, pipeline_type: PipelineType, *, uses_agent: bool
+) -> str:
+    if uses_agent:
+        if not request.agent and pipeline_type is PipelineType.STT_TTS:
+            message = f"agent: name a registered agent, because pipeline {pipeline_type} of {provider} asks it"
+            raise InvalidConfig("create_session", message, details={"field": "agent"})
+        return request.agent or ""
+    if request.agent and not config.allow_remote_agent:
+        message = f"agent: {provider} runs its own; leave it out, or set allow_remote_agent to have it ignored"
+        raise InvalidConfig("create_session", message, details={"field": "agent"})
+    return ""
+
+
+def free_slots(workers: Sequence[WorkerInfo]) -> int | None:
+    """Return how many sessions these workers can still take; None is unlimited."""
+    room = sum(math.inf if worker.unlimited else worker.slots_free for worker in workers if not worker.draining)
+    return None if math.isinf(room) else int(room)

@@ -1,0 +1,44 @@
+"""The aiohttp application: routes and middlewares around the services that one process shares."""
+
+from __future__ import annotations
+
+import json
+
+from aiohttp import web
+
+from control.middlewares import access, problems, telemetry
+from control.openapi import describe
+from control.routes import audio, config, events, health, media, providers, sessions, telephony
+from control.routes.health import OPENAPI
+from control.routing import ROUTES, Route
+from control.services import SERVICES, Services
+
+ALL_ROUTES = [
+    *sessions.ROUTES,
+    *media.ROUTES,
+    *events.ROUTES,
+    *audio.ROUTES,
+    *providers.ROUTES,
+    *config.ROUTES,
+    *telephony.ROUTES,
+    *health.ROUTES,
+]
+"""Everything the API answers."""
+
+
+def create_app(services: Services) -> web.Application:
+    """Return the application; it owns nothing of what the services hold."""
+    app = web.Application(middlewares=[problems, telemetry, access])
+    app[SERVICES] = services
+    by_handler: dict[object, Route] = {route.handler: route for route in ALL_ROUTES}
+    app[ROUTES] = by_handler
+    app[OPENAPI] = json.dumps(describe(ALL_ROUTES))
+    for route in ALL_ROUTES:
+        app.router.add_route(route.method, route.path, route.handler)
+    app.on_shutdown.append(_leave)
+    return app
+
+
+async def _leave(app: web.Application) -> None:
+    """Let callers go before the server waits for their handlers."""
+    await app[SERVICES].gateway.leave()

@@ -1,0 +1,97 @@
+"""Who is asking, and may they: API keys by default, the deployment's AuthHook instead where one is configured."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from voicebackend.errors import AuthenticationFailed, AuthorizationFailed
+from voicebackend.hooks import AuthHook, AuthResult, HookFailed, ask
+
+_SCHEME = "bearer "
+_MAX_KEY_CHARS = 8192
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """Who is asking."""
+
+    tenant: str
+    user_id: str
+
+
+class ApiKeys:
+    """Knows the deployment's keys by their digests only."""
+
+    def __init__(self, tenants: Mapping[str, str]) -> None:
+        self._tenants = [(_digest(key), tenant) for key, tenant in tenants.items()]
+
+    def find(self, key: str) -> Principal:
+        """Return whose key this is, in a time that does not depend on which.
+
+        Raises:
+            AuthenticationFailed: nobody's.
+
+        """
+        digest = _digest(key)
+        found = [tenant for known, tenant in self._tenants if hmac.compare_digest(known, digest)]
+        if not found:
+            raise AuthenticationFailed("authenticate", "the API key is not known")
+        return Principal(tenant=found[0], user_id=f"key-{digest.hex()[:12]}")
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode("utf-8", "replace")).digest()
+
+
+def bearer(header: str) -> str:
+    """Return the key of an Authorization header.
+
+    Raises:
+        AuthenticationFailed: there is none, or it is of another scheme.
+
+    """
+    key = header[len(_SCHEME) :].strip() if header[: len(_SCHEME)].lower() == _SCHEME else ""
+    if not key or len(key) > _MAX_KEY_CHARS:
+        raise AuthenticationFailed("authenticate", "send the header 'Authorization: Bearer <API key>'")
+    return key
+
+
+async def authenticate(header: str, keys: ApiKeys, hook: AuthHook | None, about: Mapping[str, Any]) -> Principal:
+    """Return who sends this Authorization header; the hook, if there is one, takes the keys' place.
+
+    Raises:
+        AuthenticationFailed: nobody we know, or the hook failed.
+
+    """
+    key = bearer(header)
+    if hook is None:
+        return keys.find(key)
+    try:
+        result = await ask(hook.authenticate(key, about), hook="auth_hook.authenticate", expected=AuthResult)
+    except HookFailed as error:
+        raise AuthenticationFailed("authenticate", "the key could not be checked") from error
+    if result.authorized is not True:
+        raise AuthenticationFailed("authenticate", "the key is not accepted")
+    return Principal(tenant=str(result.tenant), user_id=str(result.user_id))
+
+
+async def authorize(principal: Principal, operation: str, hook: AuthHook | None) -> None:
+    """Return if this user may do this; without a hook every key may do everything within its tenant.
+
+    Raises:
+        AuthorizationFailed: they may not, or the hook failed.
+
+    """
+    if hook is None:
+        return
+    try:
+        call = hook.authorize(principal.user_id, operation)
+        allowed = await ask(call, hook="auth_hook.authorize", expected=bool)
+    except HookFailed as error:
+        raise AuthorizationFailed("authorize", "the permission could not be checked") from error
+    if not allowed:
+        raise AuthorizationFailed("authorize", f"not permitted: {operation}")

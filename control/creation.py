@@ -1,0 +1,107 @@
+"""Creating a session, step by step: every check first, then the record, then the task that places it."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import replace
+
+from control.admission import RETRY_AFTER_S, admit, check_metadata
+from control.auth import Principal
+from control.services import Services
+from control.telephony import route
+from control.workers import announced_workers
+from voicebackend.errors import (
+    OperationTimeout,
+    RateLimitExceeded,
+    SessionNotActive,
+    VoiceBackendError,
+    from_code,
+)
+from voicebackend.hooks import HookFailed, ask
+from voicebackend.record import SessionRecord
+from voicebackend.session import SessionRequest, SessionState, Transport
+from voicebackend.tasks import SESSIONS_CREATE
+from voicebackend.telemetry import inject
+
+OPERATION = "sessions.create"
+
+
+async def create_session(services: Services, principal: Principal, request: SessionRequest) -> SessionRecord:
+    """Check a request, record the session and have it placed; return its record.
+
+    Raises:
+        VoiceBackendError: it cannot be had, and nothing is left behind; or it could not be handed on, and the record
+            says that it failed.
+
+    """
+    check_metadata(request.metadata)
+    await _limit(services, principal)
+    record = await _checked(services, principal, request)
+    await services.store.create(record)
+    try:
+        await services.publisher.publish(SESSIONS_CREATE, session_id=record.id)
+    except VoiceBackendError as error:
+        await services.store.move(record.id, SessionState.FAILED, reason=str(error.code))
+        raise
+    return record
+
+
+async def _limit(services: Services, principal: Principal) -> None:
+    limiter = services.hooks.find("rate_limiter")
+    if limiter is None:
+        return
+    key = f"{principal.tenant}:{principal.user_id}:{OPERATION}"
+    try:
+        allowed = await ask(limiter.allow(key), hook="rate_limiter.allow", expected=bool)
+    except HookFailed as error:
+        message = "the rate limit could not be checked: try again"
+        raise RateLimitExceeded("create_session", message, retry_after=RETRY_AFTER_S) from error
+    if not allowed:
+        raise RateLimitExceeded("create_session", retry_after=RETRY_AFTER_S)
+
+
+async def _checked(services: Services, principal: Principal, request: SessionRequest) -> SessionRecord:
+    """Return the record of a session that may start."""
+    config, provider = services.live.current, request.provider or services.live.current.provider
+    if request.transport is Transport.TELEPHONY:
+        call = await route(services.hooks.find("telephony_hook"), request.metadata)
+        check_metadata(call.metadata)
+        request, provider = request.model_copy(update={"metadata": call.metadata}), call.provider or provider
+    admission = admit(request, provider, config, await announced_workers(services.state, services.keys))
+    return SessionRecord(
+        id=secrets.token_hex(16),
+        tenant=principal.tenant,
+        user_id=request.user_id,
+        provider=admission.provider,
+        transport=request.transport,
+        pipeline_type=admission.pipeline_type,
+        agent=admission.agent,
+        connection_url=request.connection_url or "",
+        metadata=dict(request.metadata),
+        memory_config=dict(request.memory_config),
+        orchestration_config=dict(request.orchestration_config),
+        rag_config=dict(request.rag_config),
+        created_at=time.time(),
+        traceparent=inject(),
+    )
+
+
+async def wait_for_ready(services: Services, record: SessionRecord, timeout_s: float) -> SessionRecord:
+    """Return the record once the session is ready, or as it is when time is up.
+
+    Raises:
+        VoiceBackendError: it failed; the error is what the record gives as its reason.
+
+    """
+    wanted = {SessionState.READY, SessionState.ACTIVE}
+    try:
+        reached = await services.logs.wait_until(record.id, wanted, timeout_s)
+    except OperationTimeout:
+        return await services.store.get(record.id)
+    record = await services.store.get(record.id)
+    if reached is SessionState.ENDED:
+        raise SessionNotActive("create_session", "the session was ended", details={"reason": record.reason})
+    if reached is SessionState.FAILED:
+        raise from_code(record.reason, "create_session", retry_after=RETRY_AFTER_S, details={"session": record.id})
+    return replace(record, state=reached)

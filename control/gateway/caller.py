@@ -1,0 +1,229 @@
+"""One caller that is attached to its session: its audio in, agent audio and events out, until either side ends."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from control.gateway.fence import Fence
+from control.gateway.handshake import CallerGone, receive
+from control.gateway.playout import Playout
+from control.gateway.uplink import FLUSH_S, Uplink
+from voicebackend.channel import Sender
+from voicebackend.errors import ConnectionTimeout, InvalidFormat, RateLimitExceeded, VoiceBackendError
+from voicebackend.events import CloseCode, Dtmf, Ended, Played, Ready, Stop
+from voicebackend.streams import Frame, Kind, json_payload
+from voicebackend.telemetry import frames_dropped, frames_late
+
+logger = logging.getLogger(__name__)
+
+ATTACH_S = 5.0
+"""Seconds that the worker has to answer."""
+SEND_S = 5.0
+"""Seconds for which a caller may not read before it is given up."""
+HANGUP = "hangup"
+"""The reason of a session that its caller ended."""
+_HUNG_UP = {0, 1000, 1005}
+"""Close codes of a caller that is done: none, or normal. Others may come back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leave:
+    """How a caller's socket comes to its end."""
+
+    code: CloseCode = CloseCode.NORMAL
+    error: VoiceBackendError | None = None
+    """Told to the caller before the close."""
+    detach: bool = True
+    """Tell the worker; not when it knows, or knows of a newer socket."""
+    stopped: bool = False
+    """The caller is done; otherwise it may come back."""
+
+
+class Caller:
+    """A websocket attached to a session. ``take`` and ``dismiss`` never wait."""
+
+    def __init__(
+        self, ws: web.WebSocketResponse, *, session: str, lane: str, inbox: str, sample_rate: int, sender: Sender
+    ) -> None:
+        self.session = session
+        self._ws, self._lane, self._inbox, self._sender = ws, lane, inbox, sender
+        self._sample_rate = sample_rate
+        self._attachment = secrets.token_hex(8)
+        self._fence, self._playout, self._uplink = Fence(), Playout(sample_rate), Uplink(sample_rate)
+        self._loop = asyncio.get_running_loop()
+        self._heard_from, self._wake = asyncio.Event(), asyncio.Event()
+        self._dismissed: asyncio.Future[Leave] = self._loop.create_future()
+        self._flush: asyncio.TimerHandle | None = None
+        self._seq = 0
+        self._reports_itself = self._ended = False
+
+    def __repr__(self) -> str:
+        return f"<Caller {self.session} [{self._playout!r}]>"
+
+    def take(self, frame: Frame) -> None:
+        """Take a frame from the session's worker."""
+        if not self._fence.admits(frame):
+            frames_dropped.add(1, {"where": "gateway"})
+            return
+        self._heard_from.set()
+        if frame.kind is Kind.AUDIO_OUT:
+            self._playout.push_audio(frame.turn, frame.payload)
+        elif frame.kind is Kind.EVENT:
+            self._event(frame)
+        self._wake.set()
+        if self._playout.is_crowded:
+            self.dismiss(_too_slow())
+
+    def _event(self, frame: Frame) -> None:
+        event, text, now = frame.json(), frame.payload.decode(), self._loop.time()
+        turn = event.get("turn", frame.turn)
+        match event.get("type"):
+            case "clear":
+                self._playout.clear(turn, text, now)
+            case "pause":
+                self._playout.pause(turn, text, now)
+            case "resume":
+                self._playout.resume(turn, text, now)
+            case "ended":
+                self._playout.push_text(text)
+                self._playout.finish()
+                self._ended = True
+            case _:
+                self._playout.push_text(text)
+
+    def dismiss(self, leave: Leave) -> None:
+        """Let the socket come to its end like this."""
+        if not self._dismissed.done():
+            self._dismissed.set_result(leave)
+
+    async def attach(self, traceparent: str) -> None:
+        """Tell the worker that this caller is there, and wait for its first word.
+
+        Raises:
+            ConnectionTimeout: the worker did not answer.
+
+        """
+        self._tell(
+            Kind.ATTACH,
+            inbox=self._inbox,
+            attachment=self._attachment,
+            sample_rate=self._sample_rate,
+            traceparent=traceparent,
+        )
+        try:
+            async with asyncio.timeout(ATTACH_S):
+                await self._heard_from.wait()
+        except TimeoutError as error:
+            self.detach(Leave())
+            raise ConnectionTimeout("media", "the session's worker did not answer") from error
+
+    def detach(self, leave: Leave) -> None:
+        """Tell the worker that this socket is gone."""
+        if leave.detach:
+            self._tell(Kind.DETACH, attachment=self._attachment, stopped=leave.stopped)
+
+    async def converse(self, resume_token: str) -> Leave:
+        """Carry the conversation until it ends, and say how it did.
+
+        Raises:
+            VoiceBackendError: the caller broke the protocol.
+
+        """
+        await self.send(Ready(session=self.session, sample_rate=self._sample_rate, resume_token=resume_token).to_json())
+        up = asyncio.create_task(self._listen(), name=f"caller-up-{self.session}")
+        down = asyncio.create_task(self._speak(), name=f"caller-down-{self.session}")
+        try:
+            await asyncio.wait({up, down, self._dismissed}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (up, down):
+                task.cancel()
+            await asyncio.gather(up, down, return_exceptions=True)
+            self._release()
+        if self._dismissed.done():
+            return self._dismissed.result()
+        return (down if not down.cancelled() else up).result()
+
+    def _release(self) -> None:
+        if self._flush is not None:
+            self._flush.cancel()
+        if self._playout.late:
+            frames_late.add(self._playout.late)
+        if self._playout.dropped:
+            frames_dropped.add(self._playout.dropped, {"where": "playout"})
+
+    async def _listen(self) -> Leave:
+        """Forward what the caller sends."""
+        while True:
+            try:
+                message = await receive(self._ws)
+            except CallerGone as gone:
+                return Leave(stopped=gone.code in _HUNG_UP)
+            match message:
+                case bytes():
+                    self._audio(self._uplink.push(message, self._loop.time()))
+                case Played():
+                    self._reports_itself = True
+                    self._tell(Kind.PLAYED, turn=message.turn, ms=message.ms)
+                case Dtmf():
+                    self._tell(Kind.DTMF, digit=message.digit)
+                case Stop():
+                    await self.send(Ended(reason=HANGUP).to_json())
+                    return Leave(stopped=True)
+                case _:
+                    raise InvalidFormat("media", f"{message.type}: the conversation has started already")
+
+    def _audio(self, frames: list[bytes]) -> None:
+        if self._flush is not None:
+            self._flush.cancel()
+            self._flush = None
+        now = round(time.time() * 1000)
+        for pcm in frames:
+            self._seq += 1
+            frame = Frame(session=self.session, kind=Kind.AUDIO_IN, payload=pcm, seq=self._seq, time_ms=now)
+            self._sender.send(self._lane, frame)
+        if self._uplink.has_rest:
+            self._flush = self._loop.call_later(FLUSH_S, lambda: self._audio(self._uplink.flush()))
+
+    async def _speak(self) -> Leave:
+        """Send what is due, when it is due, and report what must have been heard."""
+        while True:
+            self._wake.clear()
+            while (item := self._playout.due(self._loop.time())) is not None:
+                await self.send(item)
+            for heard in self._playout.heard(self._loop.time()):
+                if not self._reports_itself:
+                    self._tell(Kind.PLAYED, turn=heard.turn, ms=heard.ms, estimated=True)
+            if self._ended and self._playout.is_empty:
+                return Leave(detach=False)
+            await self._pause(self._playout.wait_s(self._loop.time()))
+
+    async def _pause(self, seconds: float | None) -> None:
+        alarm = None if seconds is None else self._loop.call_later(seconds, self._wake.set)
+        await self._wake.wait()
+        if alarm is not None:
+            alarm.cancel()
+
+    async def send(self, item: bytes | str) -> None:
+        """Send to the caller; raises RateLimitExceeded if it does not read, CallerGone if it is not there."""
+        try:
+            async with asyncio.timeout(SEND_S):
+                await (self._ws.send_str(item) if isinstance(item, str) else self._ws.send_bytes(item))
+        except TimeoutError as error:
+            raise RateLimitExceeded("media", "the caller reads too slowly") from error
+        except (ConnectionError, RuntimeError) as error:
+            raise CallerGone(None) from error
+
+    def _tell(self, kind: Kind, *, turn: int = 0, **data: object) -> None:
+        now = round(time.time() * 1000)
+        payload = json_payload(data)
+        self._sender.send(self._lane, Frame(session=self.session, kind=kind, payload=payload, turn=turn, time_ms=now))
+
+
+def _too_slow() -> Leave:
+    return Leave(code=CloseCode.TOO_SLOW, error=RateLimitExceeded("media", "the caller reads too slowly"))

@@ -1,0 +1,200 @@
+"""All callers of one process: opens their sockets, attaches them to their sessions, and sees them out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from aiohttp import web
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from control.gateway.caller import Caller, Leave
+from control.gateway.handshake import CallerGone, Handshake, offered_token, shake_hands
+from control.gateway.uplink import TooLarge
+from control.session_log import SessionLogs
+from control.store import SessionStore
+from control.tokens import Tokens
+from voicebackend.channel import Sender
+from voicebackend.errors import PipelineError, SessionAlreadyActive, SessionNotActive, VoiceBackendError, from_code
+from voicebackend.events import CLOSE_CODES, SUBPROTOCOL, CloseCode, Ended, Error
+from voicebackend.session import SessionState, is_over
+from voicebackend.streams import Frame, Keys, Kind
+from voicebackend.telemetry import attached, inject, span
+
+logger = logging.getLogger(__name__)
+
+READY_S = 5.0
+"""Seconds that a caller waits for its session to be ready."""
+HEARTBEAT_S = 20.0
+"""Seconds between pings; a caller that does not answer is lost."""
+HARD_LIMIT = 1024 * 1024
+"""Bytes beyond which a message is not even read: the socket closes with 1009."""
+CLOSE_S = 3.0
+"""Seconds that a close may take."""
+WATCH_S = 5.0
+"""Seconds between looks for sessions that ended without a word."""
+
+
+class Gateway:
+    """Holds the callers of this process; ``owner`` names its inbox, whose frames go to ``take``."""
+
+    def __init__(
+        self, *, owner: str, sender: Sender, store: SessionStore, logs: SessionLogs, tokens: Tokens, keys: Keys
+    ) -> None:
+        self._owner, self._sender, self._keys = owner, sender, keys
+        self._store, self._logs, self._tokens = store, logs, tokens
+        self._callers: dict[str, Caller] = {}
+        self._greeting: set[web.WebSocketResponse] = set()
+        self._leaving = False
+
+    def __len__(self) -> int:
+        return len(self._callers)
+
+    def __repr__(self) -> str:
+        return f"<Gateway [{len(self._callers)} callers]>"
+
+    def take(self, frame: Frame) -> None:
+        """Hand a frame from the inbox to its caller, if it is still here."""
+        caller = self._callers.get(frame.session)
+        if caller is None:
+            return
+        try:
+            caller.take(frame)
+        except Exception:  # one caller's trouble is not another's
+            logger.exception("frame not taken", extra={"session_id": frame.session, "kind": frame.kind.name})
+
+    async def serve(self, request: web.Request, session_id: str) -> web.WebSocketResponse:
+        """Hold one caller's socket until the call is over.
+
+        Raises:
+            InvalidConfig: the client offers only foreign sub-protocols.
+
+        """
+        token = offered_token(request)
+        ws = web.WebSocketResponse(
+            protocols=(SUBPROTOCOL,), heartbeat=HEARTBEAT_S, max_msg_size=HARD_LIMIT, compress=False, timeout=CLOSE_S
+        )
+        await ws.prepare(request)
+        self._greeting.add(ws)
+        try:
+            leave = await self._serve(ws, session_id, token)
+        finally:
+            self._greeting.discard(ws)
+        await _close(ws, leave)
+        return ws
+
+    async def _serve(self, ws: web.WebSocketResponse, session_id: str, token: str | None) -> Leave:
+        """Return how the socket is to be closed, whatever happens."""
+        try:
+            hands = await shake_hands(ws, session_id, token, self._tokens, self._store)
+            with attached(hands.record.traceparent):
+                return await self._attach(ws, hands)
+        except CallerGone:
+            return Leave()
+        except VoiceBackendError as error:
+            return Leave(code=close_code(error), error=error)
+        except Exception:
+            logger.exception("caller failed", extra={"session_id": session_id})
+            return Leave(code=CloseCode.INTERNAL, error=PipelineError("media", "something failed inside"))
+
+    async def _attach(self, ws: web.WebSocketResponse, hands: Handshake) -> Leave:
+        session = hands.record.id
+        await self._ready(session)
+        lane = self._keys.lane((await self._store.get(session)).lane)
+        resume_token = await self._tokens.spend(hands.claims)
+        caller = Caller(
+            ws,
+            session=session,
+            lane=lane,
+            inbox=self._owner,
+            sample_rate=hands.sample_rate,
+            sender=self._sender,
+        )
+        self._enter(caller)
+        self._greeting.discard(ws)
+        try:
+            with span("media.attach", session_id=session):
+                await caller.attach(inject())
+            return await self._converse(caller, resume_token)
+        finally:
+            self._exit(caller)
+
+    async def _converse(self, caller: Caller, resume_token: str) -> Leave:
+        """Tell the worker in any case that the socket is gone."""
+        leave = Leave()
+        try:
+            leave = await caller.converse(resume_token)
+        finally:
+            caller.detach(leave)
+        return leave
+
+    async def _ready(self, session: str) -> None:
+        reached = await self._logs.wait_until(session, {SessionState.READY, SessionState.ACTIVE}, READY_S)
+        if not is_over(reached):
+            return
+        record = await self._store.get(session)
+        if reached is SessionState.FAILED and record.reason:
+            raise from_code(record.reason, "media")
+        raise SessionNotActive("media", f"the session is {reached}")
+
+    def _enter(self, caller: Caller) -> None:
+        """Put a caller in the place of any that its session had."""
+        before = self._callers.get(caller.session)
+        if before is not None:
+            error = SessionAlreadyActive("media", "another socket took over")
+            before.dismiss(Leave(code=CloseCode.REPLACED, error=error, detach=False))
+        self._callers[caller.session] = caller
+        if self._leaving:
+            caller.dismiss(Leave(code=CloseCode.GOING_AWAY))
+
+    def _exit(self, caller: Caller) -> None:
+        if self._callers.get(caller.session) is caller:
+            del self._callers[caller.session]
+
+    async def leave(self) -> None:
+        """Close every socket with ``going away``: the sessions go on, their callers may come back elsewhere."""
+        self._leaving = True
+        for caller in list(self._callers.values()):
+            caller.dismiss(Leave(code=CloseCode.GOING_AWAY))
+        for ws in list(self._greeting):
+            await _close(ws, Leave(code=CloseCode.GOING_AWAY))
+
+    async def watch(self, redis: Redis) -> None:
+        """Until cancelled, let go of callers whose session is over by its record; ``redis`` is the ``state`` role."""
+        while True:
+            await asyncio.sleep(WATCH_S)
+            try:
+                await self._let_go(redis)
+            except (RedisError, OSError) as error:
+                logger.warning("sessions not watched", extra={"error": type(error).__name__})
+
+    async def _let_go(self, redis: Redis) -> None:
+        callers = list(self._callers.values())
+        pipe = redis.pipeline(transaction=False)
+        for caller in callers:
+            pipe.hmget(self._keys.session(caller.session), "state", "reason")
+        found: list[Any] = await pipe.execute() if callers else []
+        for caller, (state, reason) in zip(callers, found, strict=True):
+            if state is None or is_over(SessionState(state.decode())):
+                said = Ended(reason=(reason or b"expired").decode()).to_json()
+                caller.take(Frame(session=caller.session, kind=Kind.EVENT, payload=said.encode(), epoch=2**64 - 1))
+
+
+def close_code(error: VoiceBackendError) -> CloseCode:
+    """Return the close code that follows an error."""
+    if isinstance(error, TooLarge):
+        return CloseCode.TOO_LARGE
+    return CLOSE_CODES.get(error.code, CloseCode.INTERNAL)
+
+
+async def _close(ws: web.WebSocketResponse, leave: Leave) -> None:
+    """Say the error, if there is one, and close; a caller that does not read is not waited for."""
+    try:
+        async with asyncio.timeout(CLOSE_S + 1):
+            if leave.error is not None and not ws.closed:
+                await ws.send_str(Error(code=leave.error.code, message=leave.error.message).to_json())
+            await ws.close(code=leave.code)
+    except (TimeoutError, ConnectionError, RuntimeError):
+        logger.info("socket not closed in order", extra={"code": int(leave.code)})

@@ -1,0 +1,211 @@
+"""The playout clock of one caller: what may be sent when, and how much of it must have been heard.
+
+Pure: frames and seconds go in, decisions come out; no clock is read. It models the caller's own buffer: what was
+sent and is not yet played. Sending stops when that holds ``AHEAD_S``.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from voicebackend.audio import FRAME_MS, SAMPLE_BYTES, AudioFormat
+
+AHEAD_S = 0.2
+"""Seconds of audio that the caller's buffer holds at most."""
+MAX_QUEUED_S = 30.0
+"""Seconds of audio that wait to be sent at most; what comes beyond is dropped."""
+MAX_QUEUED_TEXTS = 1000
+"""Messages that wait to be sent at most."""
+REPORT_S = 0.2
+"""Seconds of a turn heard between two reports."""
+_TICK_S = 0.1
+_TURNS_KEPT = 16
+_EPSILON_S = 1e-6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """How much of a turn's audio the caller has heard."""
+
+    turn: int
+    ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Audio:
+    turn: int
+    pcm: bytes
+    seconds: float
+
+
+@dataclass(slots=True)
+class _Sent:
+    """Audio in the caller's buffer."""
+
+    turn: int
+    seconds: float
+
+
+@dataclass(slots=True)
+class _Progress:
+    played_s: float = 0.0
+    reported_s: float = 0.0
+
+
+class Playout:
+    """Orders audio and text for one caller. Times are seconds of any clock that does not run backwards."""
+
+    def __init__(self, sample_rate: int) -> None:
+        form = AudioFormat(sample_rate=sample_rate)
+        self._frame_bytes, self._byte_s = form.frame_bytes, FRAME_MS / 1000 / form.frame_bytes
+        self._queue: deque[_Audio | str] = deque()
+        self._urgent: deque[str] = deque()
+        self._buffer: deque[_Sent] = deque()
+        self._progress: dict[int, _Progress] = {}
+        self._paused: int | None = None
+        self._now = 0.0
+        self._queued_s = self._ahead_s = 0.0
+        self.dropped = 0
+        """Frames dropped because too much waited."""
+        self.late = 0
+        """Frames that came after the caller's buffer had run dry within their turn."""
+
+    def __repr__(self) -> str:
+        held = f", turn {self._paused} paused" if self._paused is not None else ""
+        return f"<Playout [{self._queued_s:.2f} s queued, {self._ahead_s:.2f} s ahead{held}]>"
+
+    @property
+    def ahead_s(self) -> float:
+        """Seconds of audio in the caller's buffer when last looked at."""
+        return self._ahead_s
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether nothing waits to be sent."""
+        return not self._queue and not self._urgent
+
+    @property
+    def is_crowded(self) -> bool:
+        """Tell whether more messages wait than a caller that reads would let gather."""
+        return len(self._queue) + len(self._urgent) > MAX_QUEUED_S * 1000 / FRAME_MS + MAX_QUEUED_TEXTS
+
+    def push_audio(self, turn: int, pcm: bytes) -> None:
+        """Queue audio of a turn behind everything before it: an even number of bytes."""
+        pcm = pcm[: len(pcm) - len(pcm) % SAMPLE_BYTES]
+        for at in range(0, len(pcm), self._frame_bytes):
+            piece = pcm[at : at + self._frame_bytes]
+            seconds = len(piece) * self._byte_s
+            if self._queued_s + seconds > MAX_QUEUED_S:
+                self.dropped += 1
+                continue
+            self._queue.append(_Audio(turn, piece, seconds))
+            self._queued_s += seconds
+
+    def push_text(self, text: str) -> None:
+        """Queue a message in its place among the audio."""
+        self._queue.append(text)
+
+    def clear(self, turn: int, text: str, now: float) -> None:
+        """Drop what of a turn is not yet played, here and at the caller, and send the message next."""
+        self._advance(now)
+        self._queue = deque(item for item in self._queue if isinstance(item, str) or item.turn != turn)
+        self._queued_s = sum(item.seconds for item in self._queue if not isinstance(item, str))
+        self._buffer = deque(sent for sent in self._buffer if sent.turn != turn)
+        self._ahead_s = sum(sent.seconds for sent in self._buffer)
+        if self._paused == turn:
+            self._paused = None
+        self._urgent.append(text)
+
+    def pause(self, turn: int, text: str, now: float) -> None:
+        """Hold a turn's audio where it is, and send the message next."""
+        self._advance(now)
+        self._paused = turn
+        self._urgent.append(text)
+
+    def resume(self, turn: int, text: str, now: float) -> None:
+        """Let a turn play on, and send the message next."""
+        self._advance(now)
+        if self._paused == turn:
+            self._paused = None
+        self._urgent.append(text)
+
+    def finish(self) -> None:
+        """Drop all audio that waits; only messages are left to send."""
+        self._queue = deque(item for item in self._queue if isinstance(item, str))
+        self._queued_s = 0.0
+
+    def due(self, now: float) -> bytes | str | None:
+        """Return the next thing to send now, taken off; None if nothing may go yet."""
+        self._advance(now)
+        if self._urgent:
+            return self._urgent.popleft()
+        if not self._queue or self._wait_for(self._queue[0]) != 0:
+            return None
+        item = self._queue.popleft()
+        if isinstance(item, str):
+            return item
+        self._note_sent(item)
+        return item.pcm
+
+    def wait_s(self, now: float) -> float | None:
+        """Return the seconds until there may be something to send or report; None until something is pushed."""
+        self._advance(now)
+        if self._urgent:
+            return 0.0
+        moving = bool(self._buffer) and self._buffer[0].turn != self._paused
+        waits = [min(_TICK_S, self._ahead_s)] if moving else []
+        if self._queue and (wait := self._wait_for(self._queue[0])) is not None:
+            waits.append(wait)
+        return min(waits, default=None)
+
+    def heard(self, now: float) -> list[Heard]:
+        """Return how much was heard of each turn where it has grown by ``REPORT_S``, or has stopped growing."""
+        self._advance(now)
+        moving = {sent.turn for sent in self._buffer if sent.turn != self._paused}
+        found = []
+        for turn, progress in self._progress.items():
+            fresh = progress.played_s - progress.reported_s
+            if fresh >= REPORT_S - _EPSILON_S or (fresh > _EPSILON_S and turn not in moving):
+                progress.reported_s = progress.played_s
+                found.append(Heard(turn=turn, ms=round(progress.played_s * 1000, 1)))
+        return found
+
+    def _wait_for(self, item: _Audio | str) -> float | None:
+        """Return the seconds until this may be sent: 0 now, None not before something changes."""
+        if isinstance(item, str):
+            return 0.0
+        if item.turn == self._paused:
+            return None
+        over = self._ahead_s + item.seconds - AHEAD_S
+        if over <= _EPSILON_S:
+            return 0.0
+        return None if self._buffer[0].turn == self._paused else over
+
+    def _note_sent(self, item: _Audio) -> None:
+        known = item.turn in self._progress
+        if known and not self._buffer:
+            self.late += 1
+        self._progress.setdefault(item.turn, _Progress())
+        while len(self._progress) > _TURNS_KEPT:
+            del self._progress[next(iter(self._progress))]
+        self._queued_s = max(0.0, self._queued_s - item.seconds)
+        self._ahead_s += item.seconds
+        if self._buffer and self._buffer[-1].turn == item.turn:
+            self._buffer[-1].seconds += item.seconds
+        else:
+            self._buffer.append(_Sent(item.turn, item.seconds))
+
+    def _advance(self, now: float) -> None:
+        """Let the caller play what is in its buffer."""
+        passed, self._now = max(0.0, now - self._now), max(now, self._now)
+        while passed > 0 and self._buffer and self._buffer[0].turn != self._paused:
+            first = self._buffer[0]
+            played = min(passed, first.seconds)
+            passed -= played
+            first.seconds -= played
+            if first.turn in self._progress:
+                self._progress[first.turn].played_s += played
+            if first.seconds <= _EPSILON_S:
+                self._buffer.popleft()
+        self._ahead_s = sum(sent.seconds for sent in self._buffer)

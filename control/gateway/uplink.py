@@ -1,0 +1,74 @@
+"""What a caller sends, cut into the frames that a lane carries: checked, at 16 kHz, 20 ms each.
+
+Pure: no clock; ``now`` is in seconds.
+"""
+
+from __future__ import annotations
+
+from voicebackend.audio import PIPELINE_RATE, SAMPLE_BYTES, FrameCutter, Resampler
+from voicebackend.errors import InvalidFormat, RateLimitExceeded
+from voicebackend.events import MAX_AUDIO_MS
+
+MAX_MESSAGE = 64 * 1024
+"""Bytes in one binary message."""
+FLUSH_S = 0.04
+"""Seconds without more audio after which what is shorter than a frame goes too."""
+BURST_S = 30.0
+"""Seconds of audio that may come faster than it is spoken, as after a lost connection."""
+MAX_SPEED = 1.5
+"""Seconds of audio in a second, beyond the burst: room for clocks that differ."""
+
+
+class TooLarge(InvalidFormat):
+    """A message is longer than the protocol allows."""
+
+
+class Uplink:
+    """One caller's audio on its way in."""
+
+    def __init__(self, sample_rate: int) -> None:
+        self._rate = sample_rate
+        self._resampler = Resampler(sample_rate, PIPELINE_RATE)
+        self._cutter = FrameCutter(PIPELINE_RATE)
+        self._rest_bytes = 0
+        self._allowance_s = BURST_S
+        self._last: float | None = None
+
+    @property
+    def has_rest(self) -> bool:
+        """Tell whether audio shorter than a frame waits."""
+        return self._rest_bytes > 0
+
+    def push(self, pcm: bytes, now: float) -> list[bytes]:
+        """Take a binary message and return the frames that are complete: 16 kHz, 640 bytes each.
+
+        Raises:
+            TooLarge: it is longer than 200 ms or 64 KiB.
+            InvalidFormat: it has an odd number of bytes.
+            RateLimitExceeded: audio comes much faster than it can be spoken.
+
+        """
+        duration_s = len(pcm) / SAMPLE_BYTES / self._rate
+        if len(pcm) > MAX_MESSAGE or duration_s * 1000 > MAX_AUDIO_MS:
+            raise TooLarge("audio", f"a binary message has at most {MAX_AUDIO_MS} ms of audio")
+        if len(pcm) % SAMPLE_BYTES:
+            raise InvalidFormat("audio", "16-bit samples make an even number of bytes")
+        self._limit(duration_s, now)
+        audio = self._resampler.process(pcm)
+        frames = self._cutter.push(audio)
+        self._rest_bytes += len(audio) - sum(map(len, frames))
+        return frames
+
+    def flush(self) -> list[bytes]:
+        """Return what waits for a whole frame."""
+        self._rest_bytes = 0
+        rest = self._cutter.flush()
+        return [rest] if rest else []
+
+    def _limit(self, duration_s: float, now: float) -> None:
+        if self._last is not None:
+            self._allowance_s = min(BURST_S, self._allowance_s + (now - self._last) * MAX_SPEED)
+        self._last = now
+        self._allowance_s -= duration_s
+        if self._allowance_s < 0:
+            raise RateLimitExceeded("audio", "audio comes much faster than it is spoken: send it in real time")

@@ -1,0 +1,172 @@
+"""``/v1/sessions``: create, list, read, change and close sessions, and give out tokens for their callers."""
+
+from __future__ import annotations
+
+import re
+
+from aiohttp import web
+from pydantic import BaseModel
+
+from control.admission import check_metadata
+from control.bodies import read_model, whole_number
+from control.creation import create_session, wait_for_ready
+from control.routing import Parameter, Route
+from control.schemas import SessionPage, SessionUpdate, TokenIssued
+from control.services import PRINCIPAL, SERVICES, Services
+from control.store import MAX_PAGE
+from control.tokens import TOKEN_S
+from voicebackend.errors import ErrorCode, SessionNotActive
+from voicebackend.record import SessionRecord
+from voicebackend.session import SessionCreated, SessionRequest, SessionView, is_over
+from voicebackend.tasks import SESSIONS_CLOSE
+
+MAX_WAIT_S = 10
+"""Seconds that ``Prefer: wait`` waits at most."""
+_WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,6})(?:$|[,;\s])")
+
+
+def answer(model: BaseModel, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    """Return a model as JSON; absent fields stay in as null."""
+    return web.Response(text=model.model_dump_json(), content_type="application/json", status=status, headers=headers)
+
+
+async def session_of(request: web.Request) -> SessionRecord:
+    """Return the record of the session in the path; raises SessionNotFound if it is not the sender's tenant's."""
+    return await request.app[SERVICES].store.get(request.match_info["session_id"], request[PRINCIPAL].tenant)
+
+
+async def create(request: web.Request) -> web.Response:
+    """Create a session; ``Prefer: wait=2`` answers when it is ready."""
+    services, principal = request.app[SERVICES], request[PRINCIPAL]
+    wanted = await read_model(request, SessionRequest, op="create_session")
+    record = await create_session(services, principal, wanted)
+    headers = {"Location": f"/v1/sessions/{record.id}"}
+    wait = _WAIT.search(request.headers.get("Prefer", ""))
+    if wait:
+        seconds = min(int(wait[1]), MAX_WAIT_S)
+        record = await wait_for_ready(services, record, seconds)
+        headers["Preference-Applied"] = f"wait={seconds}"
+    issued = _issue(services, record)
+    created = SessionCreated(**record.view().model_dump(), **issued.model_dump())
+    return answer(created, status=201, headers=headers)
+
+
+def _issue(services: Services, record: SessionRecord) -> TokenIssued:
+    return TokenIssued(
+        token=services.tokens.issue(record.id, record.tenant),
+        token_expires_in=TOKEN_S,
+        connect_url=services.media_url(record.id),
+    )
+
+
+async def list_(request: web.Request) -> web.Response:
+    """List the tenant's sessions, newest first."""
+    limit = whole_number(request, "limit", default=MAX_PAGE, low=1, high=MAX_PAGE)
+    tenant, cursor = request[PRINCIPAL].tenant, request.query.get("cursor", "")
+    page = await request.app[SERVICES].store.page(tenant, limit=limit, cursor=cursor)
+    return answer(SessionPage(sessions=[record.view() for record in page.sessions], cursor=page.cursor or None))
+
+
+async def get(request: web.Request) -> web.Response:
+    """Return a session."""
+    return answer((await session_of(request)).view())
+
+
+async def update(request: web.Request) -> web.Response:
+    """Change a running session's metadata, its agent, or both."""
+    changes = await read_model(request, SessionUpdate, op="update_session")
+    if changes.metadata is not None:
+        check_metadata(changes.metadata)
+    record, store = await session_of(request), request.app[SERVICES].store
+    if changes.metadata is not None:
+        record = await store.set_metadata(record.id, record.tenant, changes.metadata)
+    if changes.agent is not None:
+        record = await store.set_agent(record.id, record.tenant, changes.agent)
+    return answer(record.view())
+
+
+async def close(request: web.Request) -> web.Response:
+    """Have a session ended; one that is over already is fine."""
+    record = await session_of(request)
+    if is_over(record.state):
+        return web.Response(status=204)
+    await request.app[SERVICES].publisher.publish(SESSIONS_CLOSE, session_id=record.id, reason="closed")
+    return answer(record.view(), status=202)
+
+
+async def token(request: web.Request) -> web.Response:
+    """Give out a fresh token for a session's caller."""
+    record = await session_of(request)
+    if is_over(record.state):
+        raise SessionNotActive("issue_token", f"the session is {record.state}", details={"state": str(record.state)})
+    return answer(_issue(request.app[SERVICES], record), status=201)
+
+
+_E = ErrorCode
+_CREATE_ERRORS = (
+    *(_E.INVALID_CONFIG, _E.INVALID_FORMAT, _E.PROVIDER_NOT_FOUND, _E.RATE_LIMIT_EXCEEDED),
+    *(_E.SESSION_LIMIT_EXCEEDED, _E.CONNECTION_FAILED, _E.SESSION_NOT_ACTIVE),
+)
+ROUTES = [
+    Route(
+        method="POST",
+        path="/v1/sessions",
+        operation="sessions.create",
+        handler=create,
+        about="Create a session",
+        body=SessionRequest,
+        answers={201: SessionCreated},
+        errors=_CREATE_ERRORS,
+        parameters=(Parameter(name="Prefer", about="`wait=N`: answer when ready, N to 10 s", location="header"),),
+    ),
+    Route(
+        method="GET",
+        path="/v1/sessions",
+        operation="sessions.list",
+        handler=list_,
+        about="List sessions, newest first",
+        answers={200: SessionPage},
+        errors=(_E.INVALID_CONFIG,),
+        parameters=(
+            Parameter(name="limit", about="1 to 100", type="integer"),
+            Parameter(name="cursor", about="from the page before"),
+        ),
+    ),
+    Route(
+        method="GET",
+        path="/v1/sessions/{session_id}",
+        operation="sessions.get",
+        handler=get,
+        about="Read a session",
+        answers={200: SessionView},
+        errors=(_E.SESSION_NOT_FOUND,),
+    ),
+    Route(
+        method="PATCH",
+        path="/v1/sessions/{session_id}",
+        operation="sessions.update",
+        handler=update,
+        about="Change a running session's metadata or agent",
+        body=SessionUpdate,
+        answers={200: SessionView},
+        errors=(_E.INVALID_CONFIG, _E.INVALID_FORMAT, _E.SESSION_NOT_FOUND, _E.SESSION_NOT_ACTIVE),
+    ),
+    Route(
+        method="DELETE",
+        path="/v1/sessions/{session_id}",
+        operation="sessions.close",
+        handler=close,
+        about="End a session: 202 while it runs, 204 when it is over",
+        answers={202: SessionView, 204: None},
+        errors=(_E.SESSION_NOT_FOUND, _E.CONNECTION_FAILED),
+    ),
+    Route(
+        method="POST",
+        path="/v1/sessions/{session_id}/token",
+        operation="sessions.token",
+        handler=token,
+        about="Give out a fresh single-use token for the caller's websocket",
+        answers={201: TokenIssued},
+        errors=(_E.SESSION_NOT_FOUND, _E.SESSION_NOT_ACTIVE),
+    ),
+]

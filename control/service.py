@@ -1,0 +1,179 @@
+"""The HTTP API and gateway as something that runs: everything is opened in order, and closed in the other."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from aiohttp import web
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from control import dev_key
+from control.app import create_app
+from control.auth import ApiKeys
+from control.gateway.gateway import Gateway
+from control.hook_table import HookTable
+from control.live_config import LiveConfig
+from control.services import Services
+from control.session_log import MAX_FOLLOWERS, SessionLogs
+from control.store import SessionStore
+from control.tokens import Tokens, TokenSigner, token_secret
+from voicebackend._background import Background
+from voicebackend._redis import HOT_TIMEOUT_S, STATE_TIMEOUT_S, connect, redis_errors
+from voicebackend.channel import Sender
+from voicebackend.config import BackendConfig
+from voicebackend.errors import ConnectionFailed, InvalidConfig, VoiceBackendError
+from voicebackend.inbox import Inbox
+from voicebackend.publisher import Publisher, publisher_for
+from voicebackend.settings import Deployment
+
+logger = logging.getLogger(__name__)
+
+REACH_S = 3.0
+"""Seconds that Redis has to answer at the start."""
+SHUTDOWN_S = 3.0
+"""Seconds that requests under way have at the end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """Where a running control process is reached."""
+
+    url: str
+    """``http://host:port`` as it really listens."""
+    api_key: str = field(repr=False)
+    """A key that it accepts; empty where an AuthHook decides."""
+
+
+@asynccontextmanager
+async def serve(
+    config: BackendConfig, deployment: Deployment, *, remote: Any = None, publisher: Publisher | None = None
+) -> AsyncIterator[Serving]:
+    """Run the API and the gateway while the context is open.
+
+    ``remote`` calls hooks of an embedding process; ``publisher`` takes the place of the deployment's own.
+
+    Raises:
+        InvalidConfig: the configuration names no provider, or the port is taken.
+        ConnectionFailed: Redis does not answer within 3 s.
+
+    """
+    config.checked(own_pipeline=True)
+    async with AsyncExitStack() as stack:
+        state = await _connected(stack, deployment.state_url, "state")
+        audio = await _connected(stack, deployment.audio_url, "audio", timeout_s=HOT_TIMEOUT_S)
+        listening = _listen(stack, deployment)
+        deployment, key = _addressed(config, deployment, listening)
+        services = await _open(stack, config, deployment, state=state, audio=audio, publisher=publisher, remote=remote)
+        runner = web.AppRunner(create_app(services), access_log=None, shutdown_timeout=SHUTDOWN_S)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        await web.SockSite(runner, listening).start()
+        url = _url(listening)
+        if key.startswith(dev_key.PREFIX):
+            path = stack.enter_context(dev_key.published(deployment.home, url, key))
+            logger.info("no API key is configured: a development key was made", extra={"path": str(path)})
+        logger.info("control serves", extra={"url": url})
+        yield Serving(url=url, api_key=key)
+
+
+async def _connected(stack: AsyncExitStack, url: str, role: str, *, timeout_s: float = STATE_TIMEOUT_S) -> Redis:
+    """Return a client of a Redis that answers."""
+    redis = connect(url, timeout_s=timeout_s)
+    stack.push_async_callback(redis.aclose)
+    try:
+        async with asyncio.timeout(REACH_S):
+            await redis.ping()
+    except (RedisError, OSError, TimeoutError) as error:
+        message = f"Redis ({role}) does not answer: start it, or set VOICEBACKEND_REDIS_URL"
+        raise ConnectionFailed("start", message) from error
+    return redis
+
+
+def _listen(stack: AsyncExitStack, deployment: Deployment) -> socket.socket:
+    """Return a socket that is bound before anything is written, so that a taken port leaves nothing behind."""
+    try:
+        listening = socket.create_server((deployment.host, deployment.port))
+    except OSError as error:
+        message = f"VOICEBACKEND_PORT: cannot listen on {deployment.host}:{deployment.port}: {error.strerror}"
+        raise InvalidConfig("start", message, details={"field": "VOICEBACKEND_PORT"}) from error
+    stack.callback(listening.close)
+    return listening
+
+
+def _url(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://{host}:{port}"
+
+
+def _addressed(config: BackendConfig, deployment: Deployment, listening: socket.socket) -> tuple[Deployment, str]:
+    """Return the deployment with its real port and at least one way in, and a key that it accepts."""
+    deployment = replace(deployment, port=listening.getsockname()[1])
+    if config.auth_hook is not None:
+        return deployment, ""
+    if not deployment.api_keys:
+        deployment = replace(deployment, api_keys={dev_key.make_key(): "default"})
+    return deployment, next(iter(deployment.api_keys))
+
+
+async def _open(
+    stack: AsyncExitStack,
+    config: BackendConfig,
+    deployment: Deployment,
+    *,
+    state: Redis,
+    audio: Redis,
+    publisher: Publisher | None,
+    remote: Any,
+) -> Services:
+    """Open what handlers share, and start what runs beside them."""
+    keys = deployment.keys
+    blocking = connect(deployment.state_url, timeout_s=None, max_connections=MAX_FOLLOWERS)
+    stack.push_async_callback(blocking.aclose)
+    if publisher is None:
+        publisher = publisher_for(deployment)
+        stack.push_async_callback(publisher.aclose)
+    tokens = Tokens(state, keys, TokenSigner(await token_secret(state, deployment)))
+    store, sender, live = SessionStore(state, keys), Sender(audio), LiveConfig(state, keys, config)
+    logs = SessionLogs(blocking, store, keys)
+    await live.refresh()
+    owner = secrets.token_hex(8)
+    gateway = Gateway(owner=owner, sender=sender, store=store, logs=logs, tokens=tokens, keys=keys)
+    inbox = Inbox(deployment.audio_url, keys, owner, gateway.take)
+    await inbox.open()
+    stack.push_async_callback(inbox.aclose)
+    stack.push_async_callback(_flush, sender)
+    background = Background()
+    stack.push_async_callback(background.aclose)
+    background.start(sender.run(), name="sender")
+    background.start(live.watch(), name="configuration")
+    background.start(gateway.watch(state), name="callers")
+    return Services(
+        deployment=deployment,
+        live=live,
+        hooks=HookTable(live, remote),
+        api_keys=ApiKeys(deployment.api_keys),
+        state=state,
+        store=store,
+        logs=logs,
+        tokens=tokens,
+        sender=sender,
+        publisher=publisher,
+        gateway=gateway,
+    )
+
+
+async def _flush(sender: Sender) -> None:
+    """Write the last words to the lanes, if Redis is there."""
+    try:
+        with redis_errors("stop"):
+            await sender.flush()
+    except VoiceBackendError:
+        logger.warning("last frames not written")

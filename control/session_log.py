@@ -1,0 +1,115 @@
+"""Reading a session's log as it grows: for server-sent events, and to wait until a session has come to a state."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Collection, Iterator
+from contextlib import aclosing, contextmanager
+from typing import Any
+
+from redis.asyncio import Redis
+
+from control.store import SessionStore
+from voicebackend._redis import redis_errors
+from voicebackend.errors import OperationTimeout, SessionLimitExceeded, SessionNotFound
+from voicebackend.record import decode_log
+from voicebackend.session import SessionState, is_over
+from voicebackend.streams import Keys
+
+MAX_FOLLOWERS = 512
+"""Logs followed at once by one process; each holds a connection."""
+IDLE_S = 15.0
+"""Seconds without an entry after which a follower hears that there was none."""
+_BATCH = 100
+_RETRY_S = 5.0
+
+Entry = tuple[str, dict[str, Any]]
+"""An entry's id in the stream, and what it says."""
+
+
+class SessionLogs:
+    """Follows logs; ``blocking`` is a client of the ``state`` role without a socket timeout."""
+
+    def __init__(self, blocking: Redis, store: SessionStore, keys: Keys) -> None:
+        self._redis, self._store, self._keys = blocking, store, keys
+        self._followers = 0
+
+    def __repr__(self) -> str:
+        return f"<SessionLogs [{self._followers} followers]>"
+
+    async def follow(
+        self, session_id: str, *, after: str = "0", idle_s: float = IDLE_S
+    ) -> AsyncGenerator[Entry | None]:
+        """Yield the entries after this id and those to come, up to ``ended``; None after ``idle_s`` without any.
+
+        Ends too when the record is over or gone and the log has nothing more to tell.
+
+        Raises:
+            SessionLimitExceeded: too many logs are followed already.
+
+        """
+        with self._counted():
+            while True:
+                entries = await self._read(session_id, after, idle_s)
+                for after, entry in entries:  # noqa: PLR1704 - the next read starts after the last entry
+                    yield after, entry
+                    if entry["type"] == "ended":
+                        return
+                if not entries:
+                    if await self._is_over(session_id):
+                        return
+                    yield None
+
+    async def _read(self, session_id: str, after: str, idle_s: float) -> list[Entry]:
+        with redis_errors("follow_log"):
+            key = self._keys.session_log(session_id)
+            reply: Any = await self._redis.xread({key: after}, count=_BATCH, block=max(1, round(idle_s * 1000)))
+        return [(name.decode(), decode_log(fields)) for _, entries in reply or () for name, fields in entries]
+
+    async def _is_over(self, session_id: str) -> bool:
+        try:
+            return is_over((await self._store.get(session_id)).state)
+        except SessionNotFound:
+            return True
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        if self._followers >= MAX_FOLLOWERS:
+            raise SessionLimitExceeded("follow_log", "too many event streams are open here", retry_after=_RETRY_S)
+        self._followers += 1
+        try:
+            yield
+        finally:
+            self._followers -= 1
+
+    async def wait_until(self, session_id: str, states: Collection[SessionState], timeout_s: float) -> SessionState:
+        """Return the first of these states that the session is in, or the one in which it ended.
+
+        The log knows earlier than the record: the lane's holder writes it before it reports.
+
+        Raises:
+            OperationTimeout: it came to none of them in time.
+            SessionNotFound: there is no such session.
+
+        """
+        state = (await self._store.get(session_id)).state
+        if state in states or is_over(state):
+            return state
+        try:
+            async with asyncio.timeout(timeout_s), aclosing(self.follow(session_id, idle_s=timeout_s)) as entries:
+                async for found in entries:
+                    state = _state_of(found) or state
+                    if state in states or is_over(state):
+                        return state
+        except TimeoutError as error:
+            raise OperationTimeout("wait", f"the session is still {state} after {timeout_s:g} s") from error
+        return (await self._store.get(session_id)).state
+
+
+def _state_of(found: Entry | None) -> SessionState | None:
+    if found is None or found[1].get("type") != "session":
+        return None
+    try:
+        return SessionState(str(found[1].get("state")))
+    except ValueError:
+        return None

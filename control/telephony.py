@@ -1,0 +1,40 @@
+"""What the deployment's TelephonyHook says about a call; where it fails, the call goes on without it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from voicebackend.hooks import HookFailed, TelephonyHook, ask
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRoute:
+    """Where a call goes, and what is known of it."""
+
+    provider: str
+    """Empty leaves the choice to request and configuration."""
+    metadata: dict[str, Any]
+
+
+async def route(hook: TelephonyHook | None, metadata: Mapping[str, Any]) -> CallRoute:
+    """Ask the hook about the call with this metadata: ``phone_number`` is routed, ``call_id`` looked up.
+
+    What the request says of the call stays as it is; what the hook knows beyond is added.
+    """
+    number, call_id = metadata.get("phone_number"), metadata.get("call_id")
+    provider, known = "", {}
+    if hook is not None and isinstance(number, str) and number:
+        provider = await _or_default(hook.route_call(number, dict(metadata)), "route_call", default="")
+    if hook is not None and isinstance(call_id, str) and call_id:
+        known = dict(await _or_default(hook.call_metadata(call_id), "call_metadata", default={}))
+    return CallRoute(provider=provider, metadata={**known, **metadata})
+
+
+async def _or_default(call: Any, name: str, *, default: Any) -> Any:
+    expected = Mapping if isinstance(default, dict) else type(default)
+    try:
+        return await ask(call, hook=f"telephony_hook.{name}", expected=expected)
+    except HookFailed:
+        return default
