@@ -1,5 +1,81 @@
 """The contracts: what users import and every process agrees on.
 
-Pure data and functions; only ``client``, ``channel``, ``publisher``, ``remote``, ``embedded`` and ``cli`` do I/O.
-Imports nothing of ``providers``, ``worker`` or ``control``.
+Pure data and functions; only ``channel``, ``inbox``, ``remote``, ``publisher``, ``http``, ``media``, ``client``,
+``host``, ``embedded`` and ``cli`` do I/O. Imports nothing of ``providers``, ``worker`` or ``control``.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from voicebackend.agents import HistoryEntry, Turn, agent
+from voicebackend.audio import AudioFormat, AudioFrame
+from voicebackend.config import BackendConfig, PipelineType
+from voicebackend.errors import ErrorCode, VoiceBackendError, as_error, is_error, is_retryable
+from voicebackend.hooks import AudioProcessor, AuthHook, AuthResult, DataRetentionHook, RateLimiter, TelephonyHook
+from voicebackend.session import (
+    AgentCallback,
+    ConnectionState,
+    Health,
+    PersistenceStatus,
+    PipelineState,
+    SessionConfig,
+    SessionState,
+    SessionView,
+    Transport,
+)
+
+if TYPE_CHECKING:
+    from voicebackend.client import VoiceBackend
+    from voicebackend.session_handle import VoiceSession
+
+__all__ = [  # noqa: RUF022 - grouped: the table of contents of the library
+    # Backend
+    "VoiceBackend",
+    "BackendConfig",
+    "PipelineType",
+    "ConnectionState",
+    "Health",
+    # Session
+    "VoiceSession",
+    "SessionConfig",
+    "SessionState",
+    "SessionView",
+    "PipelineState",
+    "PersistenceStatus",
+    "Transport",
+    # Audio
+    "AudioFormat",
+    "AudioFrame",
+    # Agents
+    "agent",
+    "AgentCallback",
+    "Turn",
+    "HistoryEntry",
+    # Hooks
+    "AuthHook",
+    "AuthResult",
+    "RateLimiter",
+    "DataRetentionHook",
+    "TelephonyHook",
+    "AudioProcessor",
+    # Errors
+    "VoiceBackendError",
+    "ErrorCode",
+    "as_error",
+    "is_error",
+    "is_retryable",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the client, which brings aiohttp, only where it is used."""
+    if name == "VoiceBackend":
+        from voicebackend.client import VoiceBackend
+
+        return VoiceBackend
+    if name == "VoiceSession":
+        from voicebackend.session_handle import VoiceSession
+
+        return VoiceSession
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -204,6 +204,19 @@ class Remote:
             logger.warning("remote: a result was not readable")
 
 
+_used: list[Remote] = []
+
+
+def use(remote: Remote) -> None:
+    """Make this the process's caller: for code that runs in tasks and is handed nothing."""
+    _used[:] = [remote]
+
+
+def current() -> Remote | None:
+    """Return the process's caller, None outside the embedded library."""
+    return _used[-1] if _used else None
+
+
 def resolve(target: Any, *, field: str, remote: Remote | None) -> Any:
     """Return the object itself, what ``"module:attr"`` names, or a stand-in for an object of another process.
 

@@ -87,6 +87,11 @@ class RedisServer:
         """Where it listens, ``unix://…``."""
         return f"unix://{self._folder}/redis.sock"
 
+    @property
+    def folder(self) -> Path:
+        """Its private folder, which disappears with it."""
+        return Path(self._folder or "")
+
     async def __aenter__(self) -> Self:
         binary = await asyncio.to_thread(find_redis_server)
         self._folder = tempfile.mkdtemp(prefix="voicebackend-")  # mode 0700

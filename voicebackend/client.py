@@ -1,0 +1,221 @@
+"""The library: ``VoiceBackend`` starts servers of its own, or uses those at ``control_url``, and opens sessions."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import Self
+
+from voicebackend.audio import PIPELINE_RATE, AudioFormat
+from voicebackend.config import BackendConfig
+from voicebackend.embedded.references import check_names_only
+from voicebackend.embedded.stack import EmbeddedStack, to_plain
+from voicebackend.errors import SessionNotActive, VoiceBackendError
+from voicebackend.http import HttpApi
+from voicebackend.session import ConnectionState, Health, PersistenceStatus, SessionConfig
+from voicebackend.session_handle import VoiceSession
+from voicebackend.session_service import SessionService, retry_policy
+from voicebackend.telemetry import measured
+
+CONTROL_URL, API_KEY = "VOICEBACKEND_CONTROL_URL", "VOICEBACKEND_API_KEY"
+
+
+class VoiceBackend:
+    """A voice backend, from ``start`` to ``stop`` or within ``async with``.
+
+    Without ``control_url`` it is embedded: a private Redis and one child process, which end with it; hooks and agents
+    may be objects and functions of this process. With ``control_url`` (or ``VOICEBACKEND_CONTROL_URL``) and
+    ``api_key`` (``VOICEBACKEND_API_KEY``) it uses servers that run elsewhere; these find agents and hooks by name.
+
+    Raises:
+        InvalidConfig: the configuration is not complete; nothing has been started.
+
+    """
+
+    def __init__(self, config: BackendConfig, *, control_url: str | None = None, api_key: str | None = None) -> None:
+        self._control_url = (control_url if control_url is not None else os.environ.get(CONTROL_URL, "")).rstrip("/")
+        self._api_key = api_key if api_key is not None else os.environ.get(API_KEY, "")
+        if self._control_url:
+            check_names_only(config)
+        else:
+            config.checked(own_pipeline=True)  # the provider, known to the child only, says whether it needs engines
+        self._config = config
+        self._state = ConnectionState.DISCONNECTED
+        self._sessions: dict[str, VoiceSession] = {}
+        self._embedded: EmbeddedStack | None = None
+        self._api: HttpApi | None = None
+        self._service: SessionService | None = None
+
+    def __repr__(self) -> str:
+        return f"<VoiceBackend {self._config.provider} [{self.connection_state()}, {len(self._sessions)} sessions]>"
+
+    @property
+    def config(self) -> BackendConfig:
+        """The configuration, as given or last updated."""
+        return self._config
+
+    def connection_state(self) -> ConnectionState:
+        """Return how the backend, and the worst of its sessions' connections, stands to its servers."""
+        if self._embedded and self._embedded.died.is_set():
+            return ConnectionState.ERROR
+        states = {session.connection_state() for session in self._sessions.values()}
+        if self._state is ConnectionState.CONNECTED and ConnectionState.RECONNECTING in states:
+            return ConnectionState.RECONNECTING
+        return self._state
+
+    def active_session_count(self) -> int:
+        """Return how many sessions of this backend object are not over."""
+        self._forget_the_finished()
+        return len(self._sessions)
+
+    async def start(self) -> None:
+        """Start, or reach, the servers; nothing happens if that is done already.
+
+        Raises:
+            InvalidConfig, ProviderNotFound: the configuration cannot be run.
+            ConnectionFailed, ConnectionTimeout: the servers cannot be reached.
+            AuthenticationFailed: the API key is not known.
+
+        """
+        if self._service is not None:
+            return
+        with measured("start", provider=self._config.provider):
+            self._state = ConnectionState.CONNECTING
+            try:
+                await self._connect()
+            except BaseException:
+                await self._release(ConnectionState.ERROR)
+                raise
+            self._state = ConnectionState.CONNECTED
+
+    async def stop(self) -> None:
+        """End every session of this backend object and, if embedded, the servers."""
+        if self._service is None:
+            return
+        with measured("stop", provider=self._config.provider):
+            try:
+                for session in list(self._sessions.values()):
+                    await _end_quietly(session)
+            finally:
+                self._sessions.clear()
+                await self._release(ConnectionState.DISCONNECTED)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def create_session(self, config: SessionConfig, *, sample_rate: int = PIPELINE_RATE) -> VoiceSession:
+        """Create a session; ``start`` it to connect the caller. ``sample_rate`` (Hz) is of the audio both ways.
+
+        Raises:
+            InvalidConfig: the request is not valid, or the provider cannot do it.
+            ProviderNotFound: no worker has the provider.
+            SessionLimitExceeded, RateLimitExceeded: try again later.
+            SessionNotActive: the backend is not started.
+
+        """
+        with measured("create_session", provider=self._config.provider, user_id=config.user_id):
+            service = self._started("create_session")
+            AudioFormat(sample_rate=sample_rate)
+            created, agent = await service.create(config.copied(), self._config)
+            session = VoiceSession(service, created, agent=agent, sample_rate=sample_rate)
+            self._forget_the_finished()
+            self._sessions[session.id] = session
+            return session
+
+    async def get_session(self, session_id: str) -> VoiceSession:
+        """Return the session of this id: the same object if this backend object made it, else a new one for it.
+
+        Raises:
+            SessionNotFound: there is none.
+
+        """
+        with measured("get_session", provider=self._config.provider, session_id=session_id):
+            service = self._started("get_session")
+            view = await service.get(session_id)
+            return self._sessions.get(session_id) or VoiceSession(service, view)
+
+    async def list_sessions(self) -> list[VoiceSession]:
+        """Return every session of the tenant that is not over, newest first."""
+        with measured("list_sessions", provider=self._config.provider):
+            service = self._started("list_sessions")
+            return [self._sessions.get(view.id) or VoiceSession(service, view) for view in await service.live()]
+
+    async def close_session(self, session_id: str) -> None:
+        """End a session, whoever is connected; one that is over already is fine.
+
+        Raises:
+            SessionNotFound: there is none.
+
+        """
+        with measured("close_session", provider=self._config.provider, session_id=session_id):
+            service = self._started("close_session")
+            session = self._sessions.pop(session_id, None)
+            await (session.stop() if session else service.close(session_id))
+
+    async def health_check(self) -> Health:
+        """Return how the servers are: ``unknown`` before ``start``, ``unhealthy`` if they cannot be reached."""
+        if self._service is None:
+            return Health.UNKNOWN
+        with measured("health_check", provider=self._config.provider):
+            try:
+                return await self._service.health()
+            except (VoiceBackendError, ValueError):
+                return Health.UNHEALTHY
+
+    async def update_config(self, config: BackendConfig) -> None:
+        """Change the configuration of the running servers; new sessions run by it within about a second.
+
+        Raises:
+            InvalidConfig: it is not valid, or changes a hook: these are set at the start. Nothing has changed.
+
+        """
+        with measured("update_config", provider=config.provider):
+            service = self._started("update_config")
+            if self._embedded:
+                config.checked(own_pipeline=True)
+                plain = to_plain(self._embedded.with_references(config))
+            else:
+                check_names_only(config)
+                plain = to_plain(config)
+            await service.update_config(plain)
+            self._config = config
+
+    async def _connect(self) -> None:
+        url, api_key = self._control_url, self._api_key
+        if not url:
+            self._embedded = EmbeddedStack(api_key)
+            await self._embedded.start(self._config)
+            url, api_key = self._embedded.url, self._embedded.api_key
+        timeout_s = self._config.timeout.total_seconds()
+        self._api = HttpApi(url, api_key, policy=retry_policy(self._config), timeout_s=timeout_s)
+        await self._api.open()
+        self._service = SessionService(self._api, self._config, self._embedded.objects if self._embedded else None)
+        await self._service.check()
+
+    async def _release(self, state: ConnectionState) -> None:
+        api, embedded = self._api, self._embedded
+        self._api = self._service = self._embedded = None
+        self._state = state
+        if api:
+            await api.aclose()
+        if embedded:
+            await embedded.stop()
+
+    def _started(self, op: str) -> SessionService:
+        if self._service is None:
+            raise SessionNotActive(op, "the backend is not started: use 'async with', or start it first")
+        return self._service
+
+    def _forget_the_finished(self) -> None:
+        over = PersistenceStatus.COMPLETED
+        self._sessions = {i: kept for i, kept in self._sessions.items() if kept.persistence_status() is not over}
+
+
+async def _end_quietly(session: VoiceSession) -> None:
+    """End a session at shutdown: that its servers are gone already is no news."""
+    with suppress(VoiceBackendError):
+        await session.stop()
