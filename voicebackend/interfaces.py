@@ -64,10 +64,17 @@ class SttStream:
         raise NotImplementedError
 
     async def pause(self) -> None:
-        """Hear that the caller may have finished: an engine can start on the result; more audio may still come."""
+        """Hear that the caller may have finished: an engine can start on the result, and reports it as a partial.
+
+        More audio may still come. If it is speech, the caller pauses again after it.
+        """
 
     async def finish(self) -> Recognition:
-        """Return the utterance's final text and make ready for the next one."""
+        """Return the utterance's final text and make ready for the next one.
+
+        It may be the result as of the last ``pause``, so speech after that needs another ``pause`` first. Without any
+        pause, everything is recognised now.
+        """
         raise NotImplementedError
 
     async def discard(self) -> None:

@@ -1,1 +1,1 @@
-"""What hears, speaks and listens: one file for each engine, in the folder of its role."""
+"""What hears, speaks and listens: one file for each engine, in the folder of its role; what roles share is here."""

@@ -1,1 +1,1 @@
-"""Noise cancellation."""
+"""Noise cancellation: implementations of ``NoiseCanceller``."""

@@ -1,1 +1,1 @@
-"""Speech to speech."""
+"""Speech to speech: implementations of ``SpeechToSpeech``."""

@@ -1,1 +1,1 @@
-"""Speech to text."""
+"""Speech to text: implementations of ``SpeechToText``, and what they share about utterances."""

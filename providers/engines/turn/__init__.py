@@ -1,1 +1,1 @@
-"""End-of-turn detection."""
+"""End-of-turn detection: implementations of ``TurnDetector``."""
