@@ -11,7 +11,7 @@ from control.lease import is_held
 from voicebackend._redis import redis_errors
 from voicebackend.errors import ErrorCode, SessionNotFound, VoiceBackendError
 from voicebackend.record import LIVE_TTL_S, SessionRecord
-from voicebackend.session import SessionState
+from voicebackend.session import SessionState, is_over
 from voicebackend.streams import Frame, Kind, json_payload
 from voicebackend.tasks import SESSIONS_CREATE
 
@@ -60,7 +60,9 @@ async def _look(shared: TaskContext, session_id: str, now: float) -> None:
 
 
 async def _lost_because(shared: TaskContext, record: SessionRecord, now: float) -> str:
-    """Return the code with which a session has failed, empty while there is hope."""
+    """Return the code with which a session has failed, empty while there is hope and when it is over."""
+    if is_over(record.state):
+        return ""
     if record.lane >= 0 and not await is_held(shared.state, shared.keys, record):
         return ErrorCode.PIPELINE_ERROR
     if record.state not in _STARTING or now - record.created_at <= GIVE_UP_S:

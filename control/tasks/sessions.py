@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 TIMEOUT_S = 20.0
 """Seconds for one task."""
 _LOG_TAIL = 50
+_RUNNING = frozenset({SessionState.READY, SessionState.ACTIVE})
 
 
 def create(session_id: str) -> None:
@@ -99,20 +100,18 @@ async def _report(shared: TaskContext, session_id: str, state: SessionState, epo
 
 async def _move_on(shared: TaskContext, session_id: str, state: SessionState, epoch: int) -> None:
     """Move a running session; a caller who connects at once may overtake the report that it is ready."""
-    if is_over(state):
-        return
     if state is SessionState.ACTIVE and (await shared.store.get(session_id)).state is SessionState.STARTING:
         await shared.store.move(session_id, SessionState.READY, fence=epoch)
     await shared.store.move(session_id, state, fence=epoch)
 
 
 async def _latest(shared: TaskContext, session_id: str) -> SessionState | None:
-    """Return the state last written to the log: that is in order, while reports overtake each other."""
+    """Return which of ready and active the log says: it is in order, while reports overtake each other."""
     with redis_errors("report"):
         tail: Any = await shared.state.xrevrange(shared.keys.session_log(session_id), count=_LOG_TAIL)
     for _, fields in tail:
         entry = decode_log(fields)
-        if entry["type"] == "session" and entry.get("state") in set(SessionState):
+        if entry["type"] == "session" and entry.get("state") in _RUNNING:
             return SessionState(entry["state"])
     return None
 

@@ -122,9 +122,10 @@ async def test_a_taken_slot_is_in_the_lane_and_in_the_record(
     ],
 )
 async def test_a_slot_that_cannot_be_taken_changes_nothing(
-    redis: Redis, placement: Placement, store: SessionStore, worker: str, state: SessionState, expected: Slot
+    redis: Redis, placement: Placement, worker: str, state: SessionState, expected: Slot
 ) -> None:
     """Lease, state and cap are each checked."""
+    store = SessionStore(redis, KEYS)
     record = a_record(state=state)
     await store.create(record)
     await hold_lane(redis, KEYS, 2, "w")

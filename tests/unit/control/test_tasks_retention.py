@@ -1,0 +1,140 @@
+"""``retention.apply``: the hook decides, and when it cannot, nothing is kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from task_harness import a_record, say, task_context
+
+from control.context import TaskContext
+from control.tasks.retention import _apply
+from voicebackend.record import ENDED_TTL_S, SessionRecord
+from voicebackend.session import SessionState
+from voicebackend.settings import Deployment
+
+
+class Hook:
+    """Keeps what it is told to, for a week, and remembers what it was asked."""
+
+    def __init__(self, *kept: str) -> None:
+        self.kept, self.asked = kept, dict[str, Mapping[str, Any]]()
+
+    async def should_retain(self, data_class: str, metadata: Mapping[str, Any]) -> bool:
+        self.asked[data_class] = metadata
+        return data_class in self.kept
+
+    async def retention_period(self, data_class: str) -> timedelta:
+        return timedelta(days=7)
+
+
+class Raises(Hook):
+    async def should_retain(self, data_class: str, metadata: Mapping[str, Any]) -> bool:
+        raise ValueError(metadata)
+
+
+class Hangs(Hook):
+    async def retention_period(self, data_class: str) -> timedelta:
+        await asyncio.sleep(3600)
+        raise AssertionError
+
+
+class Mumbles(Hook):
+    async def should_retain(self, data_class: str, metadata: Mapping[str, Any]) -> Any:
+        return "yes"
+
+
+class SaysSeconds(Hook):
+    async def retention_period(self, data_class: str) -> Any:
+        return 60
+
+
+class NotAsync(Hook):
+    def should_retain(self, data_class: str, metadata: Mapping[str, Any]) -> Any:
+        return True
+
+
+BOTH = ("transcript", "metadata")
+WEEK_S = 7 * 86_400
+
+
+@pytest.fixture
+async def shared(deployment: Deployment) -> AsyncIterator[TaskContext]:
+    """Give what tasks work with."""
+    async with task_context(deployment) as context:
+        yield context
+
+
+async def apply(shared: TaskContext, hook: Any) -> SessionRecord:
+    """End a session, apply retention with this hook, and return the record that is left."""
+    record = a_record()
+    await shared.store.create(record)
+    await say(shared, record.id, 1, "my number is 12345")
+    await shared.store.move(record.id, SessionState.ENDED, reason="closed")
+    shared._live.current = shared.config.with_data_retention_hook(hook)
+    await _apply(shared, record.id)
+    return await shared.store.get(record.id)
+
+
+async def kept_s(shared: TaskContext, record: SessionRecord) -> tuple[int, int]:
+    """Return the seconds that log and record live; -2 is gone."""
+    keys = shared.keys
+    return await shared.state.ttl(keys.session_log(record.id)), await shared.state.ttl(keys.session(record.id))
+
+
+async def test_without_a_hook_everything_is_kept_for_an_hour(shared: TaskContext) -> None:
+    """The default is short."""
+    left = await apply(shared, None)
+    assert left.metadata == {"caller": "Ada"}
+    assert await kept_s(shared, left) == pytest.approx((ENDED_TTL_S, ENDED_TTL_S), abs=2)
+
+
+async def test_what_the_hook_keeps_lives_as_long_as_it_says(shared: TaskContext) -> None:
+    """It is asked with the session's metadata, and whose it is."""
+    hook = Hook(*BOTH)
+    left = await apply(shared, hook)
+    assert await kept_s(shared, left) == pytest.approx((WEEK_S, WEEK_S), abs=2)
+    assert hook.asked["transcript"] == {
+        "caller": "Ada",
+        "session_id": left.id,
+        "tenant": "default",
+        "user_id": "ada",
+    }
+
+
+async def test_each_class_of_data_is_kept_or_deleted_by_itself(shared: TaskContext) -> None:
+    """Metadata without transcript, transcript without metadata."""
+    left = await apply(shared, Hook("metadata"))
+    assert (await kept_s(shared, left))[0] == -2
+    assert left.metadata == {"caller": "Ada"}
+    await shared.state.delete(shared.keys.session(left.id))
+    left = await apply(shared, Hook("transcript"))
+    assert await kept_s(shared, left) == pytest.approx((WEEK_S, ENDED_TTL_S), abs=2)
+    assert left.metadata == {}
+
+
+@pytest.mark.parametrize(
+    "hook",
+    [Raises(*BOTH), Mumbles(*BOTH), SaysSeconds(*BOTH), NotAsync(*BOTH), object()],
+    ids=lambda h: type(h).__name__,
+)
+async def test_a_hook_that_fails_keeps_nothing(shared: TaskContext, hook: Any) -> None:
+    """What may not be kept is worse than what is lost."""
+    left = await apply(shared, hook)
+    assert left.metadata == {}
+    assert (await kept_s(shared, left))[0] == -2
+
+
+async def test_a_hook_that_hangs_keeps_nothing(shared: TaskContext) -> None:
+    """It has two seconds for each answer."""
+    left = await apply(shared, Hangs("transcript"))
+    assert (await kept_s(shared, left))[0] == -2
+
+
+async def test_a_session_whose_record_is_gone_leaves_nothing_to_decide(shared: TaskContext) -> None:
+    """And nothing is written for it."""
+    await _apply(shared, "f" * 32)
+    assert await shared.state.keys("*") == []
