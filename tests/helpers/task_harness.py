@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -76,7 +76,7 @@ def a_placed_record(number: int = 1, **changes: Any) -> SessionRecord:
 
 async def announce(redis: Redis, keys: Keys, worker: str, lanes: Mapping[int, int], **fields: Any) -> None:
     """Announce a worker that holds these lanes, each with its cap, as streaming workers do."""
-    announcement = {
+    announcement: dict[str, Any] = {
         "id": worker,
         "slots_total": 10,
         "slots_free": 10,
@@ -114,7 +114,15 @@ async def say(shared: TaskContext, session: str, turn: int, text: str, role: str
 
 async def log_of(redis: Redis, keys: Keys, session: str) -> list[dict[str, Any]]:
     """Return a session's log."""
-    return [decode_log(fields) for _, fields in await redis.xrange(keys.session_log(session))]
+    entries: Any = await redis.xrange(keys.session_log(session))
+    return [decode_log(fields) for _, fields in entries]
+
+
+async def comes_true(check: Callable[[], Awaitable[bool]], timeout_s: float = 20) -> None:
+    """Return once what another process does has come to hold."""
+    async with asyncio.timeout(timeout_s):
+        while not await check():  # noqa: ASYNC110 - no event reaches across processes
+            await asyncio.sleep(0.02)
 
 
 class LaneReader:

@@ -99,13 +99,13 @@ async def test_an_agent_is_given_the_session_and_what_was_said_before(
 
 async def test_a_task_delivered_twice_answers_once(shared: TaskContext, lane: LaneReader, register: Register) -> None:
     """Two agents must not talk at once."""
-    asked = []
-    register(lambda turn: asked.append(turn.attempt) or "yes")
+    asked: list[Turn] = []
+    register(asked.append)
     session = await ask(shared)
     await AgentTurn(shared, session, 1, 1).answer()
     await AgentTurn(shared, session, 1, 1).answer()
-    assert asked == [1]
-    assert len(await lane.answer()) == 3
+    assert [turn.attempt for turn in asked] == [1]
+    assert [frame.kind for frame in await lane.answer()] == [Kind.AGENT_STARTED, Kind.AGENT_DONE]
 
 
 async def test_an_attempt_that_was_replaced_does_not_run(shared: TaskContext, register: Register) -> None:
@@ -123,8 +123,11 @@ async def test_a_side_effect_happens_once_over_two_attempts(
     booked: list[int] = []
 
     def agent(turn: Turn) -> str:
-        number = turn.once("book", lambda: booked.append(turn.attempt) or len(booked))
-        return f"booked as number {number}"
+        def book() -> int:
+            booked.append(turn.attempt)
+            return len(booked)
+
+        return f"booked as number {turn.once('book', book)}"
 
     register(agent)
     session = await ask(shared)

@@ -1,0 +1,84 @@
+"""Two real beats: one leads, the other takes over when the first is gone, and nothing is left in the folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from celery_harness import CeleryProcess, celery_process, eventually
+from redis import Redis as SyncRedis
+
+from voicebackend._redis import connect_sync
+from voicebackend.settings import Deployment
+from voicebackend.tasks import Queue
+
+pytestmark = pytest.mark.integration
+
+LEADS = "leader: leads now"
+
+
+@pytest.fixture
+def redis_sync(redis_url: str) -> Iterator[SyncRedis]:
+    """Give a client."""
+    with connect_sync(redis_url) as client:
+        yield client
+
+
+@pytest.fixture
+def beats(deployment: Deployment, tmp_path: Path) -> Iterator[tuple[CeleryProcess, CeleryProcess]]:
+    """Run a leader and a standby."""
+    with celery_process(deployment, tmp_path / "first", "beat") as first:
+        first.wait_for(LEADS)
+        with celery_process(deployment, tmp_path / "second", "beat") as second:
+            second.wait_for("starting")
+            yield first, second
+
+
+def sent(redis: SyncRedis) -> list[dict[str, object]]:
+    """Return the headers of the messages that wait in the sessions queue."""
+    return [json.loads(raw)["headers"] for raw in redis.lrange(f"vb:{Queue.SESSIONS}", 0, -1)]
+
+
+def test_the_leader_sends_what_is_due_to_its_queue_with_a_deadline(
+    beats: tuple[CeleryProcess, CeleryProcess], redis_sync: SyncRedis
+) -> None:
+    """``sessions.expire``, and only the leader sends it."""
+    eventually(lambda: len(sent(redis_sync)) > 0)
+    assert {header["task"] for header in sent(redis_sync)} == {"sessions.expire"}
+    assert all(header["expires"] for header in sent(redis_sync))
+    assert not any(line["message"] == LEADS for line in beats[1].logged())
+
+
+def test_the_standby_takes_over_when_the_leader_is_killed(
+    beats: tuple[CeleryProcess, CeleryProcess], redis_sync: SyncRedis
+) -> None:
+    """Within the lock's ten seconds, and it sends."""
+    first, second = beats
+    first.kill()
+    before = len(sent(redis_sync))
+    second.wait_for(LEADS, 20)
+    eventually(lambda: len(sent(redis_sync)) > before)
+
+
+def test_a_leader_that_is_ended_lets_the_standby_lead_at_once_and_leaves_no_file(
+    beats: tuple[CeleryProcess, CeleryProcess], deployment: Deployment, redis_sync: SyncRedis, tmp_path: Path
+) -> None:
+    """SIGTERM exits with 0 and gives the lock back."""
+    first, second = beats
+    assert first.terminate() == 0
+    second.wait_for(LEADS, 5)
+    assert second.terminate() == 0
+    assert redis_sync.get(deployment.keys.leader("beat")) is None
+    assert [path.name for path in (tmp_path / "first").iterdir()] == ["log"]
+
+
+def test_a_leader_that_loses_its_lock_stands_by_and_lives(
+    beats: tuple[CeleryProcess, CeleryProcess], deployment: Deployment, redis_sync: SyncRedis
+) -> None:
+    """Someone else holds it now: pause, do not crash."""
+    first, _ = beats
+    redis_sync.set(deployment.keys.leader("beat"), "someone-else", ex=60)
+    first.wait_for("leader: stands by", 20)
+    assert first.process.poll() is None
