@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Self
 
 from voicebackend.embedded.guardian import guardian
-from voicebackend.embedded.processes import ManagedProcess
-from voicebackend.errors import ConnectionTimeout, InvalidConfig
+from voicebackend.embedded.processes import ManagedProcess, OnLine
+from voicebackend.errors import ConnectionTimeout, InvalidConfig, SessionNotActive
 
 MIN_VERSION = (6, 2)
 """Celery's floor, and the first with XADD NOMKSTREAM."""
@@ -78,7 +78,8 @@ def _version(path: Path) -> tuple[int, int]:
 class RedisServer:
     """A Redis without persistence and without a TCP port; only this user can reach its socket."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_line: OnLine | None = None) -> None:
+        self._on_line = on_line
         self._folder: str | None = None
         self._process: ManagedProcess | None = None
 
@@ -92,11 +93,23 @@ class RedisServer:
         """Its private folder, which disappears with it."""
         return Path(self._folder or "")
 
+    @property
+    def process(self) -> ManagedProcess:
+        """The running server.
+
+        Raises:
+            SessionNotActive: it has not been entered.
+
+        """
+        if self._process is None:
+            raise SessionNotActive("redis", "the server is not started")
+        return self._process
+
     async def __aenter__(self) -> Self:
         binary = await asyncio.to_thread(find_redis_server)
         self._folder = tempfile.mkdtemp(prefix="voicebackend-")  # mode 0700
         guardian().keep_folder(self._folder)
-        self._process = ManagedProcess("redis", [str(binary), *_options(self._folder)])
+        self._process = ManagedProcess("redis", [str(binary), *_options(self._folder)], on_line=self._on_line)
         try:
             await self._process.start()
             await self._until_up(self._process)
@@ -111,10 +124,6 @@ class RedisServer:
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
             guardian().release_folder(self._folder)
-
-    async def died(self) -> int:
-        """Wait for its end; return its exit code."""
-        return await self._process.wait() if self._process else 0
 
     async def _until_up(self, process: ManagedProcess) -> None:
         deadline = time.monotonic() + START_S
@@ -134,6 +143,7 @@ def _options(folder: str) -> list[str]:
         "dir": folder,
         "save": "",
         "appendonly": "no",
+        "loglevel": "warning",
         "maxmemory-policy": "noeviction",
     }
     return [word for name, value in options.items() for word in (f"--{name}", value)]

@@ -1,0 +1,143 @@
+"""The development stack: Redis, control, worker, a Celery worker and beat as five real processes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Self
+
+import aiohttp
+
+from voicebackend.embedded.processes import ManagedProcess, OnLine
+from voicebackend.embedded.redis_server import RedisServer
+from voicebackend.errors import ConnectionTimeout, PipelineError
+from voicebackend.settings import Deployment
+from voicebackend.tasks import Queue
+
+READY_S = 90.0
+"""Seconds until every process must be ready; models take most of it."""
+AGENT_THREADS = 32
+"""Agents that may think at once."""
+DEMO_AGENTS = "voicebackend.demo.agent"
+_POLL_S = 0.1
+_REDIS_VARIABLES = ("VOICEBACKEND_REDIS_URL", "VOICEBACKEND_STATE_URL")
+
+
+def free_port() -> int:
+    """Return a TCP port that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return int(listening.getsockname()[1])
+
+
+def development_config(file: Path | None) -> dict[str, str]:
+    """Return the variables of a development stack's configuration: a YAML file's, or the local engines."""
+    if file is not None:
+        return {"VOICEBACKEND_CONFIG": str(file.absolute())}
+    default = {
+        "VOICEBACKEND_PROVIDER": "local",
+        "VOICEBACKEND_STT_PROVIDER": "moonshine",
+        "VOICEBACKEND_TTS_PROVIDER": "hibari",
+    }
+    return {name: os.environ.get(name, value) for name, value in default.items()}
+
+
+class Stack:
+    """Five processes that start together, and end in reverse order. As a context manager it is up and ready."""
+
+    def __init__(self, deployment: Deployment, config: Mapping[str, str], on_line: OnLine) -> None:
+        agents = dict.fromkeys((*deployment.agents, DEMO_AGENTS))
+        self._deployment, self._config, self._on_line = replace(deployment, agents=tuple(agents)), config, on_line
+        self._stack = AsyncExitStack()
+        self.processes: list[ManagedProcess] = []
+
+    @property
+    def url(self) -> str:
+        """Where control listens."""
+        return self._deployment.base_url
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+            await self._until_ready()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def died(self) -> ManagedProcess:
+        """Wait until one of the processes ends, and return it."""
+        waiting = {asyncio.create_task(it.wait(), name=f"wait for {it.name}"): it for it in self.processes}
+        try:
+            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            return waiting[done.pop()]
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+
+    async def _start(self) -> None:
+        deployment = self._deployment
+        if not any(os.environ.get(name) for name in _REDIS_VARIABLES):
+            redis = await self._stack.enter_async_context(RedisServer(self._on_line))
+            self.processes.append(redis.process)
+            deployment = deployment.with_redis(redis.url)
+        env = {**os.environ, **deployment.to_env(), **self._config}
+        for name, module in _commands().items():
+            process = ManagedProcess(name, [sys.executable, "-m", *module], env=env, on_line=self._on_line)
+            self._stack.push_async_callback(process.stop)
+            await process.start()
+            self.processes.append(process)
+
+    async def _until_ready(self) -> None:
+        """Wait until control says that sessions can be had, and Celery that it takes tasks.
+
+        Raises:
+            PipelineError: a process ended.
+            ConnectionTimeout: it takes too long.
+
+        """
+        deadline = time.monotonic() + READY_S
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as client:
+            while time.monotonic() < deadline:
+                for process in self.processes:
+                    if process.returncode is not None:
+                        raise ended(process)
+                if await _is_ready(client, f"{self.url}/readyz"):
+                    return
+                await asyncio.sleep(_POLL_S)
+        raise ConnectionTimeout("up", f"the stack was not ready within {READY_S:g} s: see the log")
+
+
+def ended(process: ManagedProcess) -> PipelineError:
+    """Return the error that tells of a process's end, with its last lines."""
+    last = "\n".join(process.tail)
+    return PipelineError("up", f"{process.name} ended with code {process.returncode}; its last lines:\n{last}")
+
+
+def _commands() -> dict[str, list[str]]:
+    queues = ",".join(queue.value for queue in Queue)
+    celery = ["celery", "-A", "control"]
+    return {
+        "control": ["control"],
+        "worker": ["worker"],
+        "celery": [*celery, "worker", "-P", "threads", "-c", str(AGENT_THREADS), "-Q", queues, "-l", "INFO"],
+        "beat": [*celery, "beat", "-l", "INFO"],
+    }
+
+
+async def _is_ready(client: aiohttp.ClientSession, url: str) -> bool:
+    try:
+        async with client.get(url) as response:
+            return response.ok
+    except (aiohttp.ClientError, TimeoutError):
+        return False
