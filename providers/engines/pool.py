@@ -31,8 +31,8 @@ class Pool:
 
     @property
     def busy(self) -> bool:
-        """Whether a new job would have to wait; work that can be left out should be."""
-        return self._jobs >= self._size
+        """Whether work that can be left out should be: half the threads stay free for what a caller waits for."""
+        return self._jobs >= max(1, self._size // 2)
 
     def submit(self, op: str, function: Callable[..., T], *args: Any) -> asyncio.Future[T]:
         """Start a job; cancelling its future takes it out of the queue, but cannot stop what runs."""
@@ -44,9 +44,9 @@ class Pool:
         return future
 
     def close(self) -> None:
-        """Drop what waits and let the threads go; a later job starts new ones."""
+        """Let the threads go once what waits is done; a later job starts new ones."""
         if self._executor is not None:
-            self._executor.shutdown(wait=False, cancel_futures=True)
+            self._executor.shutdown(wait=False)
             self._executor = None
 
     def _finished(self, future: asyncio.Future[Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from itertools import cycle
 from typing import Any
 
@@ -15,6 +15,7 @@ from voicebackend.interfaces import S2sEvent, S2sStream, SpeechToSpeech
 _SILENCE_S = 0.1
 """Without sound, after which the caller has finished."""
 _CHUNK_CHARACTERS = 8
+_OF_THE_CALLER = frozenset({"speech_started", "user_text"})
 
 
 class MockS2sConfig(MockEngineConfig):
@@ -80,20 +81,27 @@ class _Stream(S2sStream):
     async def interrupt(self, played_ms: float) -> None:
         """Drop what was not yet taken of the answer."""
         del played_ms
-        while not self._events.empty():
-            self._events.get_nowait()
+        if not self._speaking:
+            self._cancel_timer()
+        waiting = [self._events.get_nowait() for _ in range(self._events.qsize())]
+        for event in waiting:
+            if event is None or event.kind in _OF_THE_CALLER:
+                self._events.put_nowait(event)
         self._events.put_nowait(S2sEvent(kind="turn_done"))
 
     async def aclose(self) -> None:
         """Hang up."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self._cancel_timer()
         self._events.put_nowait(None)
 
-    def _after(self, seconds: float, function: Any) -> None:
+    def _after(self, seconds: float, function: Callable[[], None]) -> None:
+        self._cancel_timer()
+        self._timer = asyncio.get_running_loop().call_later(seconds, function)
+
+    def _cancel_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(seconds, function)
+            self._timer = None
 
     def _understand(self) -> None:
         self._speaking = False

@@ -87,7 +87,9 @@ class MoonshineModel:
             for value in self._decoder.get_inputs()
             if value.name.startswith("past_key_values")
         }
-        self._outputs = [value.name.replace("present", "past_key_values") for value in self._decoder.get_outputs()[1:]]
+        self._first_outputs = [value.name for value in self._decoder.get_outputs()]
+        # the encoder's half of the cache never changes after the first step; asking for it would copy it each time
+        self._next_outputs = [name for name in self._first_outputs if ".encoder." not in name]
 
     def transcribe(self, pcm: bytes) -> str:
         """Return what 16 kHz audio of up to 15 s says, empty if there are no words in it."""
@@ -101,28 +103,24 @@ class MoonshineModel:
         hidden = self._encoder.run(None, {"input_values": samples[None], "attention_mask": mask})[0]
         past, token, found = dict(self._no_past), _BEGIN, list[int]()
         for step in range(int(len(samples) / PIPELINE_RATE * _TOKENS_PER_S) + 2):
-            token, present = self._step(hidden, mask, token, past, first=step == 0)
+            inputs = {
+                "encoder_hidden_states": hidden,
+                "encoder_attention_mask": mask,  # of the samples, not of the encoder's frames
+                "input_ids": np.array([[token]]),
+                "use_cache_branch": np.array([step > 0]),
+                **past,
+            }
+            names = self._next_outputs if step else self._first_outputs
+            logits, *present = self._decoder.run(names, inputs)
+            token = int(logits[0, -1].argmax())
             if token == _END:
                 break
             found.append(token)
-            # the encoder's half of the cache is computed once, in the first step
-            past |= {name: value for name, value in present.items() if step == 0 or ".decoder." in name}
+            past |= {
+                name.replace("present", "past_key_values"): value
+                for name, value in zip(names[1:], present, strict=True)
+            }
         return found
-
-    def _step(
-        self, hidden: npt.NDArray[Any], mask: npt.NDArray[np.int64], token: int, past: Arrays, *, first: bool
-    ) -> tuple[int, Arrays]:
-        logits, *present = self._decoder.run(
-            None,
-            {
-                "encoder_hidden_states": hidden,
-                "encoder_attention_mask": mask,
-                "input_ids": np.array([[token]]),
-                "use_cache_branch": np.array([not first]),
-                **past,
-            },
-        )
-        return int(logits[0, -1].argmax()), dict(zip(self._outputs, present, strict=True))
 
 
 def read_tokens(data: bytes) -> list[bytes]:

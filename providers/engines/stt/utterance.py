@@ -11,8 +11,8 @@ from voicebackend.interfaces import Recognition, SttStream
 
 _PARTIAL_BYTES = PIPELINE_RATE * SAMPLE_BYTES // 2
 """New audio after which what was said so far is decoded: half a second."""
-_PARTIAL_SHARE = 8
-"""And at least this part of the segment, so that a long one is not decoded over and over."""
+_PARTIAL_SHARE = 4
+"""And at least this part of the segment, a quarter, so that a long one is not decoded over and over."""
 _TAIL_BYTES = round(1.2 * PIPELINE_RATE) * SAMPLE_BYTES
 """Silence that a pause may last before the turn ends; more than that was speech."""
 
