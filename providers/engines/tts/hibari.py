@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import textwrap
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -14,6 +15,8 @@ from voicebackend.interfaces import EngineConfig, TextToSpeech
 
 MAX_CHARACTERS = 10_000
 """Longest text; the pipeline hands over sentences."""
+_BREATH_CHARACTERS = 250
+"""Spoken at once, 15 s or so: a sentence without end must not hold a thread for half a minute."""
 
 
 class Hibari(TextToSpeech):
@@ -49,21 +52,23 @@ class Hibari(TextToSpeech):
         voice = opened(self._voice, "hibari")
         if len(text) > MAX_CHARACTERS:
             raise InvalidFormat("hibari", f"a text to speak has at most {MAX_CHARACTERS} characters")
-        sentences = iter(voice.split_sentences(plain(text)))
-        while (pcm := await self._pool.submit("hibari", _speak_next, voice, sentences)) is not None:
-            if pcm:
-                yield pcm
+        chunks = _chunks(voice, plain(text))
+        while (pcm := await self._pool.submit("hibari", next, chunks, None)) is not None:
+            yield pcm
 
 
 def _load() -> Any:
     from hibari import Hibari as Voice
 
     voice = Voice()
-    _speak_next(voice, iter(["Ready."]))  # its text front end loads with the first sentence
+    list(_chunks(voice, "Ready."))  # its text front end loads with the first sentence
     return voice
 
 
-def _speak_next(voice: Any, sentences: Iterator[str]) -> bytes | None:
-    """Return the PCM of the next sentence, None after the last."""
-    sentence = next(sentences, None)
-    return None if sentence is None else from_floats(voice(sentence, seed=0))
+def _chunks(voice: Any, text: str) -> Iterator[bytes]:
+    """Yield the PCM of each sentence, of a long one in parts; runs in a thread, one step at a time."""
+    for sentence in voice.split_sentences(text):
+        for part in textwrap.wrap(sentence, _BREATH_CHARACTERS):
+            for samples in voice.stream(part, seed=0):
+                if len(samples):
+                    yield from_floats(samples)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from typing import Any
 
@@ -25,13 +25,13 @@ class Voice:
         """Cut at full stops."""
         return [part.strip() for part in text.split(".") if part.strip()]
 
-    def __call__(self, sentence: str, seed: int) -> np.ndarray[Any, np.dtype[np.float32]]:
-        """Return a tenth of a second, nothing for a sentence it cannot speak."""
+    def stream(self, sentence: str, seed: int) -> Iterator[np.ndarray[Any, np.dtype[np.float32]]]:
+        """Yield a tenth of a second, nothing for a sentence it cannot speak."""
         del seed
         self.spoken.append(sentence)
         if sentence == "fail":
             raise RuntimeError("onnx")
-        return np.zeros(0 if sentence == "你好" else 2400, np.float32)
+        yield np.zeros(0 if sentence == "你好" else 2400, np.float32)
 
 
 @pytest.fixture
@@ -50,6 +50,14 @@ async def test_a_sentence_is_spoken_when_it_is_asked_for(hibari: tuple[Hibari, V
     async with aclosing(engine.synthesize("one. two. three.")) as chunks:  # type: ignore[type-var]
         assert len(await anext(chunks)) == 4800
     assert voice.spoken == ["one"]
+
+
+async def test_a_sentence_without_end_is_spoken_in_parts(hibari: tuple[Hibari, Voice]) -> None:
+    """Each short enough to be stopped after, cut between words."""
+    engine, voice = hibari
+    assert [chunk async for chunk in engine.synthesize("word " * 200)]
+    assert " ".join(voice.spoken).split() == ["word"] * 200
+    assert max(len(part) for part in voice.spoken) <= 250
 
 
 async def test_what_cannot_be_spoken_yields_nothing(hibari: tuple[Hibari, Voice]) -> None:
