@@ -24,6 +24,8 @@ ANSWER_S = 20.0
 """Seconds that the agent has to answer and finish."""
 QUIET_S = 0.6
 """Seconds of silence after which the agent has finished."""
+RETRY_S = 0.2
+"""Seconds before the first repetition of a request: someone sits and waits."""
 _POLL_S = 0.02
 
 
@@ -77,7 +79,7 @@ class Caller:
     @asynccontextmanager
     async def calling(self, target: Target, *, agent: str) -> AsyncIterator[None]:
         """Hold a session with this agent; it ends with the context."""
-        config = BackendConfig()
+        config = BackendConfig(retry_delay=RETRY_S)
         policy, timeout_s = retry_policy(config), config.timeout.total_seconds()
         api = HttpApi(target.url, target.api_key, policy=policy, timeout_s=timeout_s)
         await api.open()

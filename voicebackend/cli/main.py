@@ -15,7 +15,7 @@ from rich.table import Table
 
 from voicebackend.cli.call import place_call
 from voicebackend.cli.demo import hold_demo
-from voicebackend.cli.report import write_json
+from voicebackend.cli.report import failed_report, write_json
 from voicebackend.cli.tables import fetch, providers_table, sessions_table
 from voicebackend.cli.target import find_target
 from voicebackend.cli.up import run_stack
@@ -89,8 +89,11 @@ def call(
 
 
 async def _call(file: Path, url: str | None, api_key: str | None, agent: str) -> dict[str, Any]:
-    target = find_target(url, api_key, Deployment.from_env().home)
-    return await place_call(file, target, agent=agent, console=console)
+    try:
+        target = find_target(url, api_key, Deployment.from_env().home)
+        return await place_call(file, target, agent=agent, console=console)
+    except VoiceBackendError as error:
+        return failed_report(error)
 
 
 @app.command()

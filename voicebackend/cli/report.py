@@ -26,6 +26,11 @@ def call_report(caller: Caller, error: BaseException | None) -> dict[str, Any]:
     }
 
 
+def failed_report(error: BaseException) -> dict[str, Any]:
+    """Return the report of a call that did not even begin."""
+    return {"session": None, "turns": [], "agent_audio_s": 0.0, "frames_late": 0, "error": problem(error)}
+
+
 def problem(error: BaseException | None) -> dict[str, str] | None:
     """Return an error as ``{code, message}``."""
     if error is None:

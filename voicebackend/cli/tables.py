@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from voicebackend.cli.target import Target
 from voicebackend.http import HttpApi
@@ -34,7 +34,7 @@ async def fetch(target: Target, resource: str) -> list[dict[str, Any]]:
 
 def sessions_table(sessions: Sequence[dict[str, Any]]) -> Table:
     """Return sessions as a table, newest first."""
-    table = Table("session", "state", "user", "agent", "provider", "lane", "since", "reason")
+    table = Table(Column("session", min_width=32), "state", "user", "agent", "provider", "lane", "since", "reason")
     for session in sessions:
         since = datetime.fromtimestamp(session["created_at"], UTC).astimezone().strftime("%H:%M:%S")
         names = ("id", "state", "user_id", "agent", "provider", "lane")

@@ -19,8 +19,9 @@ STAGES = {
     "way": ("on the way", "bright_black"),
 }
 """The stages of a turn, in order, as people call them."""
-WIDTH = 48
+WIDTH = 30
 """Columns of a waterfall."""
+_INDENT = " " * 11
 
 
 class CallView:
@@ -38,12 +39,12 @@ class CallView:
     def understood(self, turn: TurnHeard) -> None:
         """Show what was understood."""
         self._status.stop()
-        self._console.print(Text.assemble((f"{turn.turn:>3}  caller  ", "bold"), turn.user))
+        self._console.print(_said(f"{turn.turn:>3}  caller", "bold", turn.user))
 
     def answered(self, turn: TurnHeard) -> None:
         """Show an answer that is complete, and how long it took."""
         self._status.stop()
-        self._console.print(Text.assemble(("     agent   ", "bold green"), turn.agent))
+        self._console.print(_said("     agent", "bold green", turn.agent))
         if turn.latency_ms:
             self._console.print(waterfall(turn.latency_ms))
 
@@ -58,6 +59,10 @@ def waterfall(latency_ms: Mapping[str, float]) -> Table:
     total = latency_ms.get("heard", latency_ms.get("e2e", sum(stages.values())))
     stages["way"] = max(0.0, total - sum(stages.values()))
     table = Table.grid(padding=(0, 1))
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, width=WIDTH)
+    table.add_column(no_wrap=True, justify="right")
     scale, start = WIDTH / max(total, 1.0), 0.0
     for name, (label, colour) in STAGES.items():
         before = min(WIDTH - 1, round(start * scale))
@@ -71,6 +76,13 @@ def waterfall(latency_ms: Mapping[str, float]) -> Table:
         )
         start += stages[name]
     table.add_row("            ", "until you hear it", "", f"{total:.0f} ms", style="bold")
+    return table
+
+
+def _said(who: str, style: str, text: str) -> Table:
+    """Return a line whose text stays beside its speaker when it is long."""
+    table = Table.grid(padding=(0, 2))
+    table.add_row(Text(who, style=style), Text(text))
     return table
 
 

@@ -55,7 +55,7 @@ def take_appointment(turn: Turn) -> Iterator[str]:
     booking = booking_after([*said, turn.transcript])
     if booking.confirmed:
         yield f"Your appointment on {booking.when} is booked. "
-        yield "Goodbye."
+        yield "Thank you for calling."
     elif booking.note:
         yield f"I wrote down: {booking.note}. "
         yield f"Shall I book the appointment for {booking.when}?"
