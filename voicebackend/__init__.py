@@ -1,6 +1,6 @@
 """The contracts: what users import and every process agrees on.
 
-Pure data and functions; only ``channel``, ``inbox``, ``remote``, ``publisher``, ``http``, ``media``, ``client``,
+Pure data and functions; only ``channel``, ``inbox``, ``remote``, ``publisher``, ``client``,
 ``host``, ``embedded`` and ``cli`` do I/O. Imports nothing of ``providers``, ``worker`` or ``control``.
 """
 
@@ -26,8 +26,8 @@ from voicebackend.session import (
 )
 
 if TYPE_CHECKING:
-    from voicebackend.client import VoiceBackend
-    from voicebackend.session_handle import VoiceSession
+    from voicebackend.client.backend import VoiceBackend
+    from voicebackend.client.session import VoiceSession
 
 __all__ = [  # noqa: RUF022 - grouped: the table of contents of the library
     # Backend
@@ -71,11 +71,11 @@ __all__ = [  # noqa: RUF022 - grouped: the table of contents of the library
 def __getattr__(name: str) -> Any:
     """Import the client, which brings aiohttp, only where it is used."""
     if name == "VoiceBackend":
-        from voicebackend.client import VoiceBackend
+        from voicebackend.client.backend import VoiceBackend
 
         return VoiceBackend
     if name == "VoiceSession":
-        from voicebackend.session_handle import VoiceSession
+        from voicebackend.client.session import VoiceSession
 
         return VoiceSession
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

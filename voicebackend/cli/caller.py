@@ -13,12 +13,12 @@ from voicebackend import events
 from voicebackend.cli.microphone import Microphone
 from voicebackend.cli.player import Player
 from voicebackend.cli.target import Target
+from voicebackend.client.http import HttpApi
+from voicebackend.client.service import SessionService, retry_policy
 from voicebackend.config import BackendConfig
 from voicebackend.errors import OperationTimeout, SessionNotActive, VoiceBackendError, from_code
 from voicebackend.events import Message
-from voicebackend.http import HttpApi
 from voicebackend.session import ConnectionState, PipelineState, SessionConfig
-from voicebackend.session_service import SessionService, retry_policy
 
 ANSWER_S = 20.0
 """Seconds that the agent has to answer and finish."""

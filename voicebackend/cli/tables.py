@@ -9,7 +9,7 @@ from typing import Any
 from rich.table import Column, Table
 
 from voicebackend.cli.target import Target
-from voicebackend.http import HttpApi
+from voicebackend.client.http import HttpApi
 from voicebackend.retry import RetryPolicy
 
 TIMEOUT_S = 10.0

@@ -10,10 +10,10 @@ from uuid import uuid4
 from voicebackend._background import Background
 from voicebackend.agents import Turn
 from voicebackend.audio import PIPELINE_RATE, SAMPLE_BYTES
+from voicebackend.client.feed import Feed
+from voicebackend.client.replies import reply_texts
 from voicebackend.errors import SessionAlreadyActive, SessionNotActive, VoiceBackendError
 from voicebackend.events import Error, Message, State, Transcript
-from voicebackend.feed import Feed
-from voicebackend.replies import reply_texts
 from voicebackend.session import AgentCallback, ConnectionState, PersistenceStatus, PipelineState, SessionConfig
 
 MAX_KEPT = 1000

@@ -9,10 +9,11 @@ from typing import Any, Self
 
 from voicebackend import events
 from voicebackend.audio import PIPELINE_RATE, SAMPLE_BYTES, AudioFormat
+from voicebackend.client.feed import Feed
+from voicebackend.client.media import MediaSocket
+from voicebackend.client.service import SessionService
 from voicebackend.errors import SessionAlreadyActive, SessionNotActive, VoiceBackendError
 from voicebackend.events import MAX_AUDIO_MS, Message
-from voicebackend.feed import Feed
-from voicebackend.media import MediaSocket
 from voicebackend.session import (
     AgentCallback,
     ConnectionState,
@@ -21,7 +22,6 @@ from voicebackend.session import (
     SessionView,
     is_over,
 )
-from voicebackend.session_service import SessionService
 from voicebackend.telemetry import measured
 
 MAX_EVENTS = 1000

@@ -8,11 +8,11 @@ from urllib.parse import quote
 from pydantic import BaseModel
 
 from voicebackend.agents import AGENTS
+from voicebackend.client.http import HttpApi
+from voicebackend.client.local_agent import LocalAgent
+from voicebackend.client.media import MediaListener, MediaSocket
 from voicebackend.config import BackendConfig, parse
 from voicebackend.errors import InvalidConfig
-from voicebackend.http import HttpApi
-from voicebackend.local_agent import LocalAgent
-from voicebackend.media import MediaListener, MediaSocket
 from voicebackend.remote import Objects
 from voicebackend.retry import RetryPolicy
 from voicebackend.session import Health, PersistenceStatus, SessionConfig, SessionCreated, SessionRequest, SessionView

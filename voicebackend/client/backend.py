@@ -7,14 +7,14 @@ from contextlib import suppress
 from typing import Self
 
 from voicebackend.audio import PIPELINE_RATE, AudioFormat
+from voicebackend.client.http import HttpApi
+from voicebackend.client.service import SessionService, retry_policy
+from voicebackend.client.session import VoiceSession
 from voicebackend.config import BackendConfig
 from voicebackend.embedded.references import check_names_only
 from voicebackend.embedded.stack import EmbeddedStack, to_plain
 from voicebackend.errors import SessionNotActive, VoiceBackendError
-from voicebackend.http import HttpApi
 from voicebackend.session import ConnectionState, Health, PersistenceStatus, SessionConfig
-from voicebackend.session_handle import VoiceSession
-from voicebackend.session_service import SessionService, retry_policy
 from voicebackend.telemetry import measured
 
 CONTROL_URL, API_KEY = "VOICEBACKEND_CONTROL_URL", "VOICEBACKEND_API_KEY"

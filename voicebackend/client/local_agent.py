@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from voicebackend.agents import Once, Turn
-from voicebackend.replies import reply_texts
+from voicebackend.client.replies import reply_texts
 
 MAX_ONCE = 1000
 """Side effects remembered."""
