@@ -16,7 +16,7 @@ COALESCE_S = 0.02
 """Seconds for which text is gathered into one delta, after the first."""
 WANTED_S = 0.2
 """Seconds between looks at whether the answer is still wanted."""
-CLOSING_S = 2.0
+CLOSING_S = 1.0
 """Seconds that an async agent has to end once it is cancelled."""
 
 

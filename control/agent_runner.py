@@ -17,7 +17,7 @@ from voicebackend.errors import AgentError
 
 
 async def texts(function: AgentFunction, turn: Turn) -> AsyncGenerator[str, None]:
-    """Yield what the agent says, piece by piece, as it says it; nothing if it returns None.
+    """Yield what the agent says, piece by piece, as it says it, empty ones too; nothing if it returns None.
 
     Raises:
         AgentError: it raised (then the message is only the exception's class), or gave something that is not text.
@@ -27,8 +27,7 @@ async def texts(function: AgentFunction, turn: Turn) -> AsyncGenerator[str, None
         async for piece in pieces:
             if not isinstance(piece, str):
                 raise AgentError("agent", f"the agent answered with {type(piece).__name__}, not with text")
-            if piece:
-                yield piece
+            yield piece
 
 
 async def _guarded(pieces: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:

@@ -14,6 +14,7 @@ from celery.platforms import SecurityWarning
 
 from control import context
 from control.hung_threads import hung_threads
+from control.loop import LoopStuck
 from voicebackend import telemetry
 from voicebackend._importer import load
 from voicebackend.agents import load_agents
@@ -83,9 +84,12 @@ def _warm_up(**_: Any) -> None:
 
 
 def _recycle() -> None:
-    logger.error("process asks to be replaced: too many agent threads hang")
+    logger.error("process asks to be replaced: agents hang")
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _stop(**_: Any) -> None:
-    context.close()
+    try:
+        context.close()
+    except LoopStuck:
+        logger.warning("connections are left to the end of the process: an agent blocks the event loop")

@@ -104,9 +104,11 @@ def close() -> None:
     global _current
     with _lock:
         context, _current = _current, None
-    if context is not None:
-        loop.run(context.aclose(), CLOSE_S)
-    loop.close()
+    try:
+        if context is not None:
+            loop.run(context.aclose(), CLOSE_S)
+    finally:
+        loop.close()
 
 
 def _forget() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from redis.asyncio import Redis
+from redis import Redis as SyncRedis
 
 from voicebackend._redis import redis_errors
 from voicebackend.errors import as_error
@@ -59,7 +59,7 @@ class DeadLetter:
         )
 
 
-async def bury(redis: Redis, keys: Keys, letter: DeadLetter) -> None:
-    """Append a letter; raises ConnectionFailed."""
+def bury(redis: SyncRedis, keys: Keys, letter: DeadLetter) -> None:
+    """Append a letter; raises ConnectionFailed or ConnectionTimeout."""
     with redis_errors("dead_letters"):
-        await redis.xadd(keys.dead_letters(), letter.to_fields(), maxlen=MAX_LETTERS, approximate=True)  # type: ignore[arg-type]
+        redis.xadd(keys.dead_letters(), letter.to_fields(), maxlen=MAX_LETTERS, approximate=True)  # type: ignore[arg-type]

@@ -43,8 +43,13 @@ class HungThreads:
         hung = self.count()
         if hung:
             logger.error("agent threads hang", extra={"hung": hung, "limit": self._limit})
-        if hung >= self._limit and self.recycle is not None:
-            recycle, self.recycle = self.recycle, None
+        if hung >= self._limit:
+            self.replace_process()
+
+    def replace_process(self) -> None:
+        """Ask for a new process, once; where nobody can give one, the log alone says so."""
+        recycle, self.recycle = self.recycle, None
+        if recycle is not None:
             recycle()
 
 

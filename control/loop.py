@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import TimeoutError as FutureTimeout
+from concurrent.futures import wait
 from typing import Any, TypeVar
 
 from voicebackend.errors import OperationTimeout
@@ -57,15 +58,18 @@ class LoopThread:
         """Cancel what runs, then end the loop and its thread."""
         if not self._thread.is_alive():
             return
-        asyncio.run_coroutine_threadsafe(_cancel_all(), self._loop).result(STUCK_S)
+        ended = asyncio.run_coroutine_threadsafe(_cancel_all(), self._loop)
+        wait([ended], STUCK_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(STUCK_S)
-        self._loop.close()
+        if not self._thread.is_alive():  # else something blocks it; it is a daemon and goes with the process
+            self._loop.close()
 
 
 async def _limited(coroutine: Coroutine[Any, Any, T], timeout_s: float) -> T:
+    limit = asyncio.timeout(timeout_s)
     try:
-        async with asyncio.timeout(timeout_s) as limit:
+        async with limit:
             return await coroutine
     except TimeoutError as error:
         if limit.expired():

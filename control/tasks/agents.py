@@ -12,6 +12,7 @@ from control.agent_relay import Relay
 from control.agent_reply import AgentReply
 from control.agent_runner import texts
 from control.context import TaskContext
+from control.hung_threads import hung_threads
 from control.turn_state import Claim, OnceInTurn, claim, is_cancelled
 from voicebackend.agents import Turn
 from voicebackend.errors import AgentError, ErrorCode, SessionNotActive, VoiceBackendError
@@ -29,12 +30,17 @@ def turn(session_id: str, turn: int, attempt: int) -> None:
 
     Raises:
         ConnectionFailed, ConnectionTimeout: Redis is not there; the worker publishes the next attempt.
+        LoopStuck: an async agent blocks the event loop; the process asks to be replaced.
         SessionNotActive: the session is in no lane.
 
     """
     shared = context.current()
     with span("agents.turn", session_id=session_id, turn=turn, attempt=attempt):
-        loop.run(AgentTurn(shared, session_id, turn, attempt).answer(), _timeout_s(shared) + AROUND_S)
+        try:
+            loop.run(AgentTurn(shared, session_id, turn, attempt).answer(), _timeout_s(shared) + AROUND_S)
+        except loop.LoopStuck:
+            hung_threads.replace_process()
+            raise
 
 
 def _timeout_s(shared: TaskContext) -> float:
@@ -65,8 +71,9 @@ class AgentTurn:
         await self._speak(record, reply)
 
     async def _speak(self, record: SessionRecord, reply: AgentReply) -> None:
+        limit = asyncio.timeout(_timeout_s(self._shared))
         try:
-            async with asyncio.timeout(_timeout_s(self._shared)) as limit:
+            async with limit:
                 whole = await self._relay(record, reply)
         except TimeoutError as error:
             code = ErrorCode.TIMEOUT if limit.expired() else ErrorCode.AGENT_ERROR

@@ -16,7 +16,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from opentelemetry.trace import SpanKind
 from redis.exceptions import RedisError
 
-from control import context, loop
+from control import context
 from control.dead_letters import DeadLetter, bury
 from voicebackend._importer import load
 from voicebackend.errors import ConnectionFailed, OperationTimeout, VoiceBackendError, as_error
@@ -26,9 +26,6 @@ from voicebackend.tasks import Task
 from voicebackend.telemetry import attached, error_code, span
 
 logger = logging.getLogger(__name__)
-
-BURY_S = 3.0
-"""Seconds within which a dead letter must be written; else it is only logged."""
 
 
 class GaveUp(Exception):
@@ -87,6 +84,6 @@ def _seconds_left(expires: Any) -> float:
 def _bury(letter: DeadLetter) -> None:
     shared = context.current()
     try:
-        loop.run(bury(shared.state, shared.keys, letter), BURY_S)
+        bury(shared.sync_state, shared.keys, letter)  # not on the loop: that may be what is stuck
     except VoiceBackendError as error:
         logger.error("dead letter not written", extra={**letter.to_fields(), "error": type(error).__name__})  # noqa: TRY400 - the trace says nothing

@@ -13,7 +13,9 @@ from task_harness import LANE, LaneReader, lane_reader, texts_of
 
 from control.agent_relay import Relay
 from control.agent_reply import MAX_ANSWER, MAX_DELTA, AgentReply, cut
+from control.agent_runner import texts
 from voicebackend._redis import connect
+from voicebackend.agents import Turn
 from voicebackend.errors import AgentError, ConnectionFailed, ErrorCode
 from voicebackend.settings import Deployment
 from voicebackend.streams import Kind
@@ -109,6 +111,19 @@ async def test_an_answer_that_never_ends_is_an_agent_error(reply: AgentReply, la
     with pytest.raises(AgentError, match=str(MAX_ANSWER)):
         await Relay(reply, wanted).run(endless())
     assert lane is not None
+
+
+async def test_an_agent_that_says_nothing_for_ever_leaves_the_loop_to_others(reply: AgentReply) -> None:
+    """It never waits for anything, and still its time ends."""
+
+    async def silent(turn: Turn) -> AsyncGenerator[str]:
+        while True:
+            yield ""
+
+    given = Turn(session_id=SESSION, number=4, transcript="hello")
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.3):
+            await Relay(reply, wanted).run(texts(silent, given))
 
 
 async def test_the_first_piece_goes_at_once_and_a_burst_goes_together(lane: LaneReader, reply: AgentReply) -> None:

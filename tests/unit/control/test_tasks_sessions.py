@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from task_harness import (
@@ -51,8 +51,7 @@ async def lane(deployment: Deployment) -> AsyncIterator[LaneReader]:
 
 def published(shared: TaskContext) -> list[tuple[str, dict[str, Any]]]:
     """Return the tasks that were published."""
-    assert isinstance(shared.publisher, RecordingPublisher)
-    return shared.publisher.published
+    return cast(RecordingPublisher, shared.publisher).published
 
 
 async def placed(shared: TaskContext, **changes: Any) -> SessionRecord:
