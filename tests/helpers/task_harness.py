@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 from redis.asyncio import Redis
 
@@ -116,6 +116,30 @@ async def log_of(redis: Redis, keys: Keys, session: str) -> list[dict[str, Any]]
     """Return a session's log."""
     entries: Any = await redis.xrange(keys.session_log(session))
     return [decode_log(fields) for _, fields in entries]
+
+
+def published(shared: TaskContext) -> list[tuple[str, dict[str, Any]]]:
+    """Return the tasks that were published."""
+    return cast(RecordingPublisher, shared.publisher).published
+
+
+async def placed(shared: TaskContext, **changes: Any) -> SessionRecord:
+    """Write a session that a worker has, with its slot, in a lane that the worker holds."""
+    record = a_placed_record(**changes)
+    await shared.store.create(record)
+    await hold_lane(shared.state, shared.keys, LANE)
+    await fill_lane(shared.state, shared.keys, LANE, record.id)
+    return record
+
+
+async def slots(shared: TaskContext) -> int:
+    """Return how many sessions the lane has."""
+    return int(await shared.state.scard(shared.keys.lane_sessions(LANE)))
+
+
+async def last_log(shared: TaskContext, record: SessionRecord, count: int = 2) -> list[dict[str, Any]]:
+    """Return the log's last entries."""
+    return (await log_of(shared.state, shared.keys, record.id))[-count:]
 
 
 async def comes_true(check: Callable[[], Awaitable[bool]], timeout_s: float = 20) -> None:

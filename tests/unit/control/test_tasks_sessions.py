@@ -1,10 +1,8 @@
-"""``sessions.*``: placed once, closed by who has it, believed only under the current lease, never forgotten."""
+"""``sessions.*``: placed once, closed by who has it, believed only under the current lease."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator
-from typing import Any, cast
 
 import pytest
 from task_harness import (
@@ -12,22 +10,23 @@ from task_harness import (
     LANE,
     WORKER,
     LaneReader,
-    RecordingPublisher,
     a_placed_record,
     a_record,
     announce,
     fill_lane,
     hold_lane,
     lane_reader,
+    last_log,
     log_of,
+    placed,
+    published,
+    slots,
     task_context,
 )
 
 from control.context import TaskContext
-from control.reaper import GIVE_UP_S, LOST_S, reap
 from control.tasks.sessions import _close, _create, _report
 from voicebackend.errors import ConnectionFailed
-from voicebackend.record import ENDED_TTL_S, LIVE_TTL_S, SessionRecord
 from voicebackend.session import SessionState
 from voicebackend.settings import Deployment
 from voicebackend.streams import Kind
@@ -47,30 +46,6 @@ async def lane(deployment: Deployment) -> AsyncIterator[LaneReader]:
     """Give the lane of the worker."""
     async with lane_reader(deployment) as reader:
         yield reader
-
-
-def published(shared: TaskContext) -> list[tuple[str, dict[str, Any]]]:
-    """Return the tasks that were published."""
-    return cast(RecordingPublisher, shared.publisher).published
-
-
-async def placed(shared: TaskContext, **changes: Any) -> SessionRecord:
-    """Write a session that a worker has, with its slot, in a lane that the worker holds."""
-    record = a_placed_record(**changes)
-    await shared.store.create(record)
-    await hold_lane(shared.state, shared.keys, LANE)
-    await fill_lane(shared.state, shared.keys, LANE, record.id)
-    return record
-
-
-async def slots(shared: TaskContext) -> int:
-    """Return how many sessions the lane has."""
-    return int(await shared.state.scard(shared.keys.lane_sessions(LANE)))
-
-
-async def last_log(shared: TaskContext, record: SessionRecord, count: int = 2) -> list[dict[str, Any]]:
-    """Return the log's last entries."""
-    return (await log_of(shared.state, shared.keys, record.id))[-count:]
 
 
 # ---------------------------------------------------------------- create
@@ -222,91 +197,3 @@ async def test_a_report_on_a_session_that_is_over_or_gone_is_ignored(shared: Tas
     await _report(shared, record.id, S.FAILED, EPOCH, "pipeline_error")
     await _report(shared, "f" * 32, S.READY, EPOCH, "")
     assert (await shared.store.get(record.id)).state is S.ENDED
-
-
-# ---------------------------------------------------------------- expire
-
-
-async def look(shared: TaskContext, record: SessionRecord, age_s: float) -> None:
-    """Have the reaper look at a session of this age."""
-    await shared.state.zadd(shared.keys.live_sessions(), {record.id: 0})
-    await reap(shared, record.created_at + age_s)
-
-
-async def test_a_pending_session_whose_task_got_lost_is_created_again(shared: TaskContext) -> None:
-    """Not at once, and then again and again."""
-    record = a_record()
-    await shared.store.create(record)
-    await look(shared, record, LOST_S - 1)
-    assert published(shared) == []
-    await look(shared, record, LOST_S + 1)
-    assert published(shared) == [("sessions.create", {"session_id": record.id})]
-    next_look = await shared.state.zscore(shared.keys.live_sessions(), record.id)
-    assert next_look is not None
-    assert next_look > record.created_at + LOST_S
-
-
-@pytest.mark.parametrize("start", [a_record, a_placed_record])
-async def test_a_session_that_never_gets_ready_fails_with_timeout(
-    shared: TaskContext, lane: LaneReader, start: Any
-) -> None:
-    """Placed or not; a lane's holder is told to end it."""
-    record = start(state=S.PENDING if start is a_record else S.STARTING)
-    await shared.store.create(record)
-    await hold_lane(shared.state, shared.keys, LANE)
-    await look(shared, record, GIVE_UP_S + 1)
-    failed = await shared.store.get(record.id)
-    assert (failed.state, failed.reason) == (S.FAILED, "timeout")
-    assert await last_log(shared, record, 1) == [{"type": "ended", "reason": "timeout"}]
-    if record.lane >= 0:
-        assert (await lane.until(Kind.CLOSE))[-1].session == record.id
-
-
-async def test_a_session_whose_worker_is_lost_fails_and_its_slot_is_free_again(shared: TaskContext) -> None:
-    """Its log gets the end that the worker could not write, and it is not looked at again."""
-    record = await placed(shared)
-    await shared.state.delete(shared.keys.lease(LANE))
-    await look(shared, record, 60)
-    failed = await shared.store.get(record.id)
-    assert (failed.state, failed.reason) == (S.FAILED, "pipeline_error")
-    assert await last_log(shared, record) == [
-        {"type": "session", "state": "failed", "reason": "pipeline_error"},
-        {"type": "ended", "reason": "pipeline_error"},
-    ]
-    assert await slots(shared) == 0
-    assert await shared.state.zcard(shared.keys.live_sessions()) == 0
-    assert 0 < await shared.state.ttl(shared.keys.session(record.id)) <= ENDED_TTL_S
-
-
-@pytest.mark.parametrize("epoch", [EPOCH, EPOCH + 1])
-async def test_a_running_session_lives_on(shared: TaskContext, epoch: int) -> None:
-    """Also when its worker's lease lapsed and the same worker claimed it again; its keys are kept alive."""
-    record = await placed(shared)
-    await hold_lane(shared.state, shared.keys, LANE, WORKER, epoch)
-    keys = shared.keys
-    names = [keys.session(record.id), keys.session_log(record.id), keys.lane_sessions(LANE)]
-    for name in names:
-        await shared.state.expire(name, 60)
-    await look(shared, record, 3600)
-    assert await shared.store.get(record.id) == record
-    assert all([await shared.state.ttl(name) > LIVE_TTL_S - 60 for name in names])
-
-
-async def test_a_session_that_is_gone_or_over_is_no_longer_looked_at(shared: TaskContext) -> None:
-    """The set of live sessions does not grow."""
-    over = a_placed_record(2, state=S.ENDED)
-    await shared.store.create(over)
-    await shared.state.zadd(shared.keys.live_sessions(), {"e" * 32: 0, over.id: 0})
-    await reap(shared, time.time())
-    assert await shared.state.zcard(shared.keys.live_sessions()) == 0
-
-
-async def test_one_session_that_cannot_be_looked_after_does_not_stop_the_others(shared: TaskContext) -> None:
-    """Its record is broken; the next one is still reaped."""
-    broken, lost = a_record(1), a_placed_record(2)
-    for record in (broken, lost):
-        await shared.store.create(record)
-    await shared.state.hset(shared.keys.session(broken.id), "created_at", "yesterday")
-    await shared.state.zadd(shared.keys.live_sessions(), {broken.id: 0, lost.id: 1})
-    await reap(shared, time.time())
-    assert (await shared.store.get(lost.id)).state is S.FAILED
