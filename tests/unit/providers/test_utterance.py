@@ -143,11 +143,12 @@ async def test_a_long_utterance_becomes_text_in_segments() -> None:
 
 
 async def test_a_recogniser_that_falls_behind_holds_the_caller_back() -> None:
-    """Memory stays bounded: the third segment waits for the first."""
+    """Memory stays bounded: the second segment waits for the first."""
     ear = Ear(at_once=False)
     ear.recogniser.busy = True
-    pushing = asyncio.create_task(ear.push(60), name="push")
-    await asyncio.sleep(0.01)
+    pushing = asyncio.create_task(ear.stream.push(bytes(40 * S)), name="push")
+    for _ in range(10):
+        await asyncio.sleep(0)
     assert not pushing.done()
     assert len(ear.recogniser.jobs) == 1
     ear.recogniser.at_once = True
