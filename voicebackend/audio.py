@@ -100,7 +100,8 @@ class Resampler:
     _HALF = 16
 
     def __init__(self, source_rate: int, target_rate: int) -> None:
-        AudioFormat(sample_rate=source_rate), AudioFormat(sample_rate=target_rate)
+        for rate in (source_rate, target_rate):
+            AudioFormat(sample_rate=rate)  # raises where it is out of range
         common = gcd(source_rate, target_rate)
         self._up, self._down = target_rate // common, source_rate // common
         self._phases = _phases(self._up, self._down, self._HALF)

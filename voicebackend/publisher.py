@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import partial
+from functools import partial
 from typing import Any, Protocol
 
 from voicebackend._importer import load
 from voicebackend.errors import ConnectionFailed
 from voicebackend.settings import Deployment
 from voicebackend.tasks import Queue, Task, celery_settings
-from voicebackend.telemetry import attached, inject
+from voicebackend.telemetry import inject
 
 logger = logging.getLogger(__name__)
 
@@ -95,12 +96,11 @@ class InlinePublisher:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _run_inline(task: Task, function: Callable[..., None], arguments: Mapping[str, Any], parent: str) -> None:
-    with attached(parent):
-        try:
-            function(**arguments)
-        except Exception:
-            logger.exception("task failed", extra={"task": task.name})
+def _run_inline(task: Task, function: Callable[..., None], arguments: Mapping[str, Any]) -> None:
+    try:
+        function(**arguments)
+    except Exception:
+        logger.exception("task failed", extra={"task": task.name})
 
 
 def publisher_for(deployment: Deployment) -> Publisher:

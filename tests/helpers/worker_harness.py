@@ -182,8 +182,8 @@ class Caller:
 
     async def log(self) -> list[dict[str, Any]]:
         """Return the session's log."""
-        entries = await self.redis.xrange(self.deployment.keys.session_log(self.session))
-        return [json.loads(fields[b"e"]) for _, fields in entries]
+        entries: Any = await self.redis.xrange(self.deployment.keys.session_log(self.session))
+        return [json.loads(fields[b"e"]) for _, fields in entries if fields]
 
     async def close(self) -> None:
         """Let go of the inbox."""

@@ -123,6 +123,9 @@ class Ear:
                 await self._may_end(stt)
             case Decision.ENDED:
                 await self._end(stt)
+            case Decision.CUT:
+                await stt.pause()
+                await self._end(stt)
             case Decision.RESUMED:
                 pass
 

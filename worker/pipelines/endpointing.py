@@ -37,7 +37,9 @@ class Decision(StrEnum):
     MAY_END = "may_end"
     """Silent long enough, if what was said is complete: ask, then ``wait_until``."""
     ENDED = "ended"
-    """The turn is over."""
+    """The turn is over: the caller has finished."""
+    CUT = "cut"
+    """The turn is over: the caller speaks too long."""
 
 
 HEARING: Mapping[Decision, tuple[frozenset[Hearing], Hearing]] = {
@@ -45,7 +47,8 @@ HEARING: Mapping[Decision, tuple[frozenset[Hearing], Hearing]] = {
     Decision.PAUSED: (frozenset({Hearing.SPEECH}), Hearing.PAUSE),
     Decision.RESUMED: (frozenset({Hearing.PAUSE}), Hearing.SPEECH),
     Decision.MAY_END: (frozenset({Hearing.PAUSE}), Hearing.PAUSE),
-    Decision.ENDED: (frozenset({Hearing.SPEECH, Hearing.PAUSE}), Hearing.QUIET),
+    Decision.ENDED: (frozenset({Hearing.PAUSE}), Hearing.QUIET),
+    Decision.CUT: (frozenset({Hearing.SPEECH, Hearing.PAUSE}), Hearing.QUIET),
 }
 """For each decision: where it may be made, and where it leads."""
 
@@ -103,7 +106,7 @@ class Endpointing:
         if probability >= threshold:
             self.silence_s, self._end_at_s = 0.0, None
             if self.speech_s >= MAX_TURN_S:
-                return Decision.ENDED
+                return Decision.CUT
             return Decision.RESUMED if self.hearing is Hearing.PAUSE else None
         self.silence_s += seconds
         return self._silent()

@@ -53,7 +53,7 @@ class Hibari(TextToSpeech):
         if len(text) > MAX_CHARACTERS:
             raise InvalidFormat("hibari", f"a text to speak has at most {MAX_CHARACTERS} characters")
         chunks = _chunks(voice, plain(text))
-        while (pcm := await self._pool.submit("hibari", next, chunks, None)) is not None:
+        while (pcm := await self._pool.submit("hibari", lambda: next(chunks, None))) is not None:
             yield pcm
 
 
