@@ -13,7 +13,7 @@ from celery import signals
 from celery.platforms import SecurityWarning
 
 from control import context
-from control.hung_threads import hung_threads
+from control.agents.hung_threads import hung_threads
 from control.loop import LoopStuck
 from voicebackend import telemetry
 from voicebackend._importer import load

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import partial
-from functools import partial
 from typing import Any, Protocol
 
 from voicebackend._importer import load
@@ -84,7 +83,7 @@ class InlinePublisher:
     async def publish(self, task: Task, **arguments: Any) -> None:
         """Start the task's function; its failure is logged, as a Celery worker would."""
         function: Callable[..., None] = load(task.function, field=task.name)
-        run = partial(_run_inline, task, function, arguments, inject())
+        run = partial(_run_inline, task, function, arguments)
         running = asyncio.get_running_loop().run_in_executor(self._threads, partial(copy_context().run, run))
         self._running.add(running)
         running.add_done_callback(self._running.discard)

@@ -6,14 +6,14 @@ import asyncio
 import logging
 
 from control import context, loop
-from control.agent_lookup import lookup
-from control.agent_memory import read_memory
-from control.agent_relay import Relay
-from control.agent_reply import AgentReply
-from control.agent_runner import texts
+from control.agents.hung_threads import hung_threads
+from control.agents.lookup import lookup
+from control.agents.memory import read_memory
+from control.agents.relay import Relay
+from control.agents.reply import AgentReply
+from control.agents.runner import texts
+from control.agents.turn_state import Claim, OnceInTurn, claim, is_cancelled
 from control.context import TaskContext
-from control.hung_threads import hung_threads
-from control.turn_state import Claim, OnceInTurn, claim, is_cancelled
 from voicebackend.agents import Turn
 from voicebackend.errors import AgentError, ErrorCode, SessionNotActive, VoiceBackendError
 from voicebackend.record import SessionRecord

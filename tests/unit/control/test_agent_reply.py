@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from redis.asyncio import Redis
 from task_harness import LANE, LaneReader, lane_reader, texts_of
 
-from control.agent_relay import Relay
-from control.agent_reply import MAX_ANSWER, MAX_DELTA, AgentReply, cut
-from control.agent_runner import texts
+from control.agents.relay import Relay
+from control.agents.reply import MAX_ANSWER, MAX_DELTA, AgentReply, cut
+from control.agents.runner import texts
 from voicebackend._redis import connect
 from voicebackend.agents import Turn
 from voicebackend.errors import AgentError, ConnectionFailed, ErrorCode

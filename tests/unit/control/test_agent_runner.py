@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from control.agent_runner import texts
-from control.agent_thread import AHEAD, AgentThread
-from control.hung_threads import HungThreads
+from control.agents.hung_threads import HungThreads
+from control.agents.runner import texts
+from control.agents.thread import AHEAD, AgentThread
 from voicebackend.agents import Turn
 from voicebackend.errors import AgentError
 

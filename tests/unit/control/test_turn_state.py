@@ -10,7 +10,7 @@ import pytest
 from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 
-from control.turn_state import Claim, OnceInTurn, claim, is_cancelled
+from control.agents.turn_state import Claim, OnceInTurn, claim, is_cancelled
 from voicebackend._redis import connect_sync
 from voicebackend.errors import AgentError
 from voicebackend.streams import Keys

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
-from control.agent_reply import AgentReply
+from control.agents.reply import AgentReply
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from contextvars import copy_context
 from typing import Any
 
-from control.hung_threads import HungThreads, hung_threads
+from control.agents.hung_threads import HungThreads, hung_threads
 
 AHEAD = 64
 """Pieces that a generator may be ahead of who takes them."""

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
-from control.agent_thread import AgentThread, is_plain_iterable
+from control.agents.thread import AgentThread, is_plain_iterable
 from voicebackend.agents import AgentFunction, Turn
 from voicebackend.errors import AgentError
 

@@ -1,0 +1,1 @@
+"""Running users' agents: one turn, of any kind of function, into the lane. Nothing here knows of Celery."""
