@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import redis as sync_redis
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -37,7 +39,23 @@ def connect(url: str, *, timeout_s: float | None = STATE_TIMEOUT_S, max_connecti
         retry=AsyncRetry(NoBackoff(), 0),
         health_check_interval=0,
     )
+    kind: type[Any] = pool.connection_class
+    cancellable: type[Any] = type(f"Cancellable{kind.__name__}", (_CancellableWrites, kind), {})
+    pool.connection_class = cancellable
     return Redis.from_pool(pool)
+
+
+class _CancellableWrites:
+    """Lets a task be cancelled while it writes: on Python 3.11, redis-py's ``asyncio.wait_for`` may swallow that."""
+
+    async def send_packed_command(self, *args: Any, **options: Any) -> None:
+        """Write a command, then end the task if it was cancelled meanwhile."""
+        task = asyncio.current_task()
+        before = task.cancelling() if task else 0
+        await super().send_packed_command(*args, **options)  # type: ignore[misc]  # of the connection it is mixed into
+        if task and task.cancelling() > before:
+            await self.disconnect(nowait=True)  # type: ignore[attr-defined]  # its reply will not be read
+            raise asyncio.CancelledError
 
 
 def connect_sync(url: str, *, timeout_s: float = STATE_TIMEOUT_S, max_connections: int = 256) -> sync_redis.Redis:
