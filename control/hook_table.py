@@ -7,6 +7,9 @@ from typing import Any
 from control.live_config import LiveConfig
 from voicebackend.remote import resolve
 
+FIELDS = ("auth_hook", "rate_limiter", "data_retention_hook", "telephony_hook")
+"""The fields of the configuration that name hooks of control's."""
+
 
 class HookTable:
     """Finds hooks by their field in the configuration; ``remote`` calls those of an embedding process."""
@@ -14,6 +17,11 @@ class HookTable:
     def __init__(self, live: LiveConfig, remote: Any = None) -> None:
         self._live, self._remote = live, remote
         self._made: dict[str, tuple[Any, Any]] = {}
+
+    def check(self) -> None:
+        """Make every hook that is configured; raises InvalidConfig if what a field names is not there."""
+        for field in FIELDS:
+            self.find(field)
 
     def find(self, field: str) -> Any:
         """Return the hook of this field, or None.

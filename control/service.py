@@ -143,22 +143,25 @@ async def _open(
     tokens = Tokens(state, keys, TokenSigner(await token_secret(state, deployment)))
     store, sender, live = SessionStore(state, keys), Sender(audio), LiveConfig(state, keys, config)
     logs = SessionLogs(blocking, store, keys)
-    await live.refresh()
+    with redis_errors("start"):
+        await live.refresh()
+    hooks = HookTable(live, remote)
+    hooks.check()
     owner = secrets.token_hex(8)
     gateway = Gateway(owner=owner, sender=sender, store=store, logs=logs, tokens=tokens, keys=keys)
     inbox = Inbox(deployment.audio_url, keys, owner, gateway.take)
     await inbox.open()
     stack.push_async_callback(inbox.aclose)
-    stack.push_async_callback(_flush, sender)
     background = Background()
     stack.push_async_callback(background.aclose)
+    stack.push_async_callback(_flush, sender)
     background.start(sender.run(), name="sender")
     background.start(live.watch(), name="configuration")
     background.start(gateway.watch(state), name="callers")
     return Services(
         deployment=deployment,
         live=live,
-        hooks=HookTable(live, remote),
+        hooks=hooks,
         api_keys=ApiKeys(deployment.api_keys),
         state=state,
         store=store,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
@@ -11,13 +12,13 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from control.gateway.caller import Caller, Leave
-from control.gateway.handshake import CallerGone, Handshake, offered_token, shake_hands
+from control.gateway.handshake import CallerGone, Handshake, offered_token, shake_hands, why_over
 from control.gateway.uplink import TooLarge
 from control.session_log import SessionLogs
 from control.store import SessionStore
 from control.tokens import Tokens
 from voicebackend.channel import Sender
-from voicebackend.errors import PipelineError, SessionAlreadyActive, SessionNotActive, VoiceBackendError, from_code
+from voicebackend.errors import PipelineError, SessionAlreadyActive, VoiceBackendError
 from voicebackend.events import CLOSE_CODES, SUBPROTOCOL, CloseCode, Ended, Error
 from voicebackend.session import SessionState, is_over
 from voicebackend.streams import Frame, Keys, Kind
@@ -132,12 +133,8 @@ class Gateway:
 
     async def _ready(self, session: str) -> None:
         reached = await self._logs.wait_until(session, {SessionState.READY, SessionState.ACTIVE}, READY_S)
-        if not is_over(reached):
-            return
-        record = await self._store.get(session)
-        if reached is SessionState.FAILED and record.reason:
-            raise from_code(record.reason, "media")
-        raise SessionNotActive("media", f"the session is {reached}")
+        if is_over(reached):
+            raise why_over(replace(await self._store.get(session), state=reached))
 
     def _enter(self, caller: Caller) -> None:
         """Put a caller in the place of any that its session had."""

@@ -9,10 +9,18 @@ from aiohttp import WSMsgType, web
 
 from control.store import SessionStore
 from control.tokens import Audience, Claims, Tokens
-from voicebackend.errors import AuthenticationFailed, InvalidConfig, InvalidFormat, OperationTimeout, SessionNotActive
+from voicebackend.errors import (
+    AuthenticationFailed,
+    InvalidConfig,
+    InvalidFormat,
+    OperationTimeout,
+    SessionNotActive,
+    VoiceBackendError,
+    from_code,
+)
 from voicebackend.events import SUBPROTOCOL, TOKEN_PREFIX, Auth, Dtmf, Played, Start, Stop, parse_client
 from voicebackend.record import SessionRecord
-from voicebackend.session import is_over
+from voicebackend.session import SessionState, is_over
 
 START_S = 5.0
 """Seconds within which ``start`` must have come."""
@@ -77,7 +85,7 @@ async def shake_hands(
 
     Raises:
         AuthenticationFailed: the token is missing or not good for this session.
-        SessionNotFound, SessionNotActive: there is no such session, or it is over.
+        SessionNotFound, SessionNotActive: there is no such session, or it is over; why it failed, if it did.
         InvalidFormat: something else came where ``auth`` or ``start`` was due.
         OperationTimeout: they did not come in time.
         CallerGone: the socket closed.
@@ -88,13 +96,20 @@ async def shake_hands(
             claims = await _authenticate(ws, session_id, token, tokens)
             record = await store.get(session_id, claims.tenant)
             if is_over(record.state):
-                raise SessionNotActive("media", f"the session is {record.state}")
+                raise why_over(record)
             start = await receive(ws)
     except TimeoutError as error:
         raise OperationTimeout("media", f"no start message within {START_S:g} s") from error
     if not isinstance(start, Start):
         raise InvalidFormat("media", 'send {"type":"start","sample_rate":...} before anything else')
     return Handshake(claims=claims, record=record, sample_rate=start.sample_rate)
+
+
+def why_over(record: SessionRecord) -> VoiceBackendError:
+    """Return the error that a caller of a session gets that is over: why it failed, if it did."""
+    if record.state is SessionState.FAILED and record.reason:
+        return from_code(record.reason, "media")
+    return SessionNotActive("media", f"the session is {record.state}")
 
 
 async def _authenticate(ws: web.WebSocketResponse, session_id: str, token: str | None, tokens: Tokens) -> Claims:

@@ -1,0 +1,201 @@
+"""The sessions of the HTTP API: created, listed, changed, closed; and every way of asking wrongly."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from voicebackend.session import SessionState
+
+GOOD = {"user_id": "u1", "transport": "websocket", "agent": "demo"}
+
+
+async def test_a_created_session_is_recorded_published_and_readable(api: Any, worker: Any) -> None:
+    """201 with a place, a token and where to connect; then the record can be read."""
+    answer = await api.send("POST", "/v1/sessions", json={**GOOD, "metadata": {"plan": "gold"}})
+    created = await answer.json()
+    assert answer.status == 201
+    assert answer.headers["Location"] == f"/v1/sessions/{created['id']}"
+    assert created["connect_url"] == f"{api.serving.url.replace('http', 'ws')}/v1/sessions/{created['id']}/media"
+    assert created["token_expires_in"] == 60
+    assert worker.published == [("sessions.create", {"session_id": created["id"]})]
+    view = await (await api.send("GET", f"/v1/sessions/{created['id']}")).json()
+    assert (view["state"], view["metadata"], view["provider"]) == ("ready", {"plan": "gold"}, "mock")
+
+
+async def test_prefer_wait_answers_when_the_session_is_ready(api: Any, worker: Any) -> None:
+    """The answer comes with state ready although placing took a while."""
+    worker.places = False
+    headers = {"Prefer": "respond-async, wait=5"}
+    asking = asyncio.create_task(api.send("POST", "/v1/sessions", json=GOOD, headers=headers))
+    while not worker.published:
+        await asyncio.sleep(0.01)
+    await worker.place(worker.published[0][1]["session_id"])
+    answer = await asking
+    assert (answer.status, (await answer.json())["state"]) == (201, "ready")
+    assert answer.headers["Preference-Applied"] == "wait=5"
+
+
+async def test_prefer_wait_answers_with_the_state_when_time_is_up(api: Any, worker: Any) -> None:
+    """A session that is not ready in time is created all the same."""
+    worker.places = False
+    answer = await api.send("POST", "/v1/sessions", json=GOOD, headers={"Prefer": "wait=0"})
+    assert (answer.status, (await answer.json())["state"]) == (201, "pending")
+
+
+async def test_prefer_wait_turns_a_failure_into_its_problem(api: Any, worker: Any) -> None:
+    """A session that found no slot is the answer that the slots are taken."""
+    worker.fails_with = "session_limit_exceeded"
+    answer = await api.send("POST", "/v1/sessions", json=GOOD, headers={"Prefer": "wait=5"})
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code", "field"),
+    [
+        pytest.param({"transport": "websocket"}, 400, "invalid_config", "user_id", id="missing field"),
+        pytest.param({**GOOD, "user_id": 5}, 400, "invalid_config", "user_id", id="wrong type"),
+        pytest.param({**GOOD, "user_id": "a b"}, 400, "invalid_config", "user_id", id="odd characters"),
+        pytest.param({**GOOD, "colour": "red"}, 400, "invalid_config", "colour", id="unknown field"),
+        pytest.param({**GOOD, "transport": "pigeon"}, 400, "invalid_config", "transport", id="unknown transport"),
+        pytest.param({**GOOD, "transport": "webrtc"}, 400, "invalid_config", "transport", id="cannot webrtc"),
+        pytest.param({**GOOD, "metadata": {"a": "x" * 17_000}}, 400, "invalid_config", "metadata", id="metadata"),
+        pytest.param({**GOOD, "provider": "nobody"}, 404, "provider_not_found", None, id="unknown provider"),
+        pytest.param({**GOOD, "agent": None}, 400, "invalid_config", "agent", id="no agent"),
+        pytest.param({**GOOD, "provider": "remote"}, 400, "invalid_config", "agent", id="agent for a remote pipeline"),
+        pytest.param(
+            {"user_id": "u", "transport": "websocket", "provider": "remote", "pipeline_type": "s2s"},
+            *(400, "invalid_config", "pipeline_type"),
+            id="pipeline",
+        ),
+        pytest.param([GOOD], 400, "invalid_config", "body", id="no object"),
+    ],
+)
+async def test_a_bad_request_is_refused_and_leaves_nothing(
+    api: Any, worker: Any, redis: Redis, body: Any, status: int, code: str, field: str | None
+) -> None:
+    """Each mistake has its code and names its field; nothing was written or published."""
+    before = set(await redis.keys())
+    answer = await api.send("POST", "/v1/sessions", json=body)
+    problem = await answer.json(content_type="application/problem+json")
+    assert (answer.status, problem["code"]) == (status, code)
+    assert problem["details"].get("field") == field
+    assert set(await redis.keys()) == before
+    assert worker.published == []
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        pytest.param({"data": b"{", "headers": {"Content-Type": "application/json"}}, (400, "invalid_config")),
+        pytest.param({"data": b"{}", "headers": {"Content-Type": "text/plain"}}, (415, "invalid_format")),
+        pytest.param({"data": b"[" * 60_000, "headers": {"Content-Type": "application/json"}}, (400, "invalid_config")),
+        pytest.param({"json": {"user_id": "x" * 70_000}}, (413, "invalid_format")),
+    ],
+    ids=["not JSON", "another type", "deep nesting", "too large"],
+)
+async def test_a_body_that_is_no_small_json_is_refused(
+    api: Any, options: dict[str, Any], expected: tuple[int, str]
+) -> None:
+    """Bodies are JSON of at most 64 KiB."""
+    assert await api.problem("POST", "/v1/sessions", **options) == expected
+
+
+async def test_no_free_slot_says_when_to_ask_again(api: Any, worker: Any) -> None:
+    """503 with Retry-After, and no record."""
+    await worker.announce(slots_free=0)
+    answer = await api.send("POST", "/v1/sessions", json=GOOD)
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
+    assert (await (await api.send("GET", "/v1/sessions")).json())["sessions"] == []
+
+
+async def test_unlimited_workers_always_have_room(api: Any, worker: Any) -> None:
+    """Slots total 0 means no limit."""
+    await worker.announce(slots_total=0, slots_free=0)
+    assert (await api.create())["state"] == "pending"
+
+
+async def test_a_draining_worker_takes_no_session(api: Any, worker: Any) -> None:
+    """Its free slots do not count."""
+    await worker.announce(draining=True)
+    assert await api.problem("POST", "/v1/sessions", json=GOOD) == (503, "session_limit_exceeded")
+
+
+async def test_an_agent_for_a_remote_pipeline_is_ignored_if_allowed(start: Any) -> None:
+    """allow_remote_agent drops the agent."""
+    api = await start(allow_remote_agent=True)
+    assert (await api.create(provider="remote"))["agent"] is None
+
+
+async def test_sessions_are_listed_page_by_page(api: Any) -> None:
+    """The newest first, each once."""
+    created = [(await api.create())["id"] for _ in range(5)]
+    first = await (await api.send("GET", "/v1/sessions?limit=3")).json()
+    rest = await (await api.send("GET", f"/v1/sessions?limit=3&cursor={first['cursor']}")).json()
+    assert [view["id"] for view in first["sessions"] + rest["sessions"]] == created[::-1]
+    assert rest["cursor"] is None
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=x", "limit=-1", "cursor=zzz", "limit=²"])
+async def test_a_bad_page_is_refused(api: Any, query: str) -> None:
+    """Limits are 1 to 100, cursors come from the page before."""
+    assert await api.problem("GET", f"/v1/sessions?{query}") == (400, "invalid_config")
+
+
+async def test_another_tenants_session_looks_missing(api: Any) -> None:
+    """Every route of it answers 404, and it is in no list."""
+    path = f"/v1/sessions/{(await api.create())['id']}"
+    other = {"key": "other-key-0123456789"}
+    for method, where in [("GET", ""), ("DELETE", ""), ("POST", "/token"), ("GET", "/events"), ("POST", "/audio")]:
+        assert await api.problem(method, path + where, **other) == (404, "session_not_found")
+    assert await api.problem("PATCH", path, json={"agent": "x"}, **other) == (404, "session_not_found")
+    assert (await (await api.send("GET", "/v1/sessions", **other)).json())["sessions"] == []
+
+
+async def test_metadata_and_agent_can_be_changed_while_it_runs(api: Any, worker: Any) -> None:
+    """PATCH changes what is given; after the end it is a conflict."""
+    path = f"/v1/sessions/{(await api.create(metadata={'a': 1}))['id']}"
+    view = await (await api.send("PATCH", path, json={"agent": "sales"})).json()
+    assert (view["agent"], view["metadata"]) == ("sales", {"a": 1})
+    view = await (await api.send("PATCH", path, json={"metadata": {"b": 2}})).json()
+    assert (view["agent"], view["metadata"]) == ("sales", {"b": 2})
+    assert await api.problem("PATCH", path, json={"state": "ended"}) == (400, "invalid_config")
+    await worker.end(path.rpartition("/")[2], "closed")
+    assert await api.problem("PATCH", path, json={"agent": "late"}) == (409, "session_not_active")
+
+
+async def test_closing_is_accepted_once_and_fine_ever_after(api: Any, worker: Any) -> None:
+    """202 while it runs, 204 when it is over."""
+    path = f"/v1/sessions/{(await api.create())['id']}"
+    assert (await api.send("DELETE", path)).status == 202
+    assert worker.published[-1][0] == "sessions.close"
+    assert (await api.send("DELETE", path)).status == 204
+    view = await (await api.send("GET", path)).json()
+    assert (view["state"], view["reason"], view["persistence_status"]) == ("ended", "closed", "completed")
+
+
+async def test_a_token_is_given_out_until_the_end(api: Any, worker: Any) -> None:
+    """201 with a fresh token; after the end a conflict."""
+    created = await api.create()
+    fresh = await (await api.send("POST", f"/v1/sessions/{created['id']}/token")).json()
+    assert fresh["token"] != created["token"]
+    await worker.end(created["id"], "closed")
+    assert await api.problem("POST", f"/v1/sessions/{created['id']}/token") == (409, "session_not_active")
+
+
+async def test_a_session_that_cannot_be_handed_on_has_failed(
+    api: Any, worker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the queue is away, the caller hears so and the record says so."""
+    from voicebackend.errors import ConnectionFailed
+
+    async def refuse(*_: Any, **__: Any) -> None:
+        raise ConnectionFailed("publish", "no broker")
+
+    monkeypatch.setattr(worker, "publish", refuse)
+    assert await api.problem("POST", "/v1/sessions", json=GOOD) == (502, "connection_failed")
+    [view] = (await (await api.send("GET", "/v1/sessions")).json())["sessions"]
+    assert (view["state"], view["reason"]) == (SessionState.FAILED, "connection_failed")

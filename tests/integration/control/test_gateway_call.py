@@ -1,0 +1,246 @@
+"""A call through the gateway: attached, heard, spoken to, interrupted, ended; by either side."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import pytest
+
+from voicebackend.streams import Kind
+
+START = {"type": "start", "sample_rate": 16_000}
+TONE = bytes(range(256)) * 25  # 200 ms at 16 kHz
+
+
+async def next_text(ws: Any) -> dict[str, Any]:
+    """Return the next text message; audio on the way is passed over."""
+    while True:
+        message = await ws.receive(timeout=5)
+        if message.type is aiohttp.WSMsgType.TEXT:
+            return dict(json.loads(message.data))
+        assert message.type is aiohttp.WSMsgType.BINARY, message
+
+
+async def closing(ws: Any) -> tuple[list[dict[str, Any]], int]:
+    """Return the texts that still come, and the close code."""
+    texts = []
+    async with asyncio.timeout(8):
+        async for message in ws:
+            if message.type is aiohttp.WSMsgType.TEXT:
+                texts.append(json.loads(message.data))
+    return texts, int(ws.close_code)
+
+
+@asynccontextmanager
+async def a_call(api: Any, *, rate: int = 16_000, **changes: Any) -> AsyncIterator[tuple[str, Any, dict[str, Any]]]:
+    """Create a session and connect its caller: the session's id, the socket, and ``ready``."""
+    created = await api.create(**changes)
+    async with api.media(created) as ws:
+        await ws.send_json({"type": "start", "sample_rate": rate})
+        ready = await next_text(ws)
+        assert ready["type"] == "ready", ready
+        assert await next_text(ws) == {"type": "state", "state": "listening"}
+        yield created["id"], ws, ready
+
+
+async def test_a_caller_is_attached_and_told_that_the_session_listens(api: Any, worker: Any) -> None:
+    """``ready`` comes first, with the rate and a resume token; the worker knows inbox and rate."""
+    async with a_call(api, rate=8_000) as (session, ws, ready):
+        assert ws.protocol == "voicebackend.v1"
+        assert (ready["session"], ready["sample_rate"]) == (session, 8_000)
+        [attach] = worker.heard(session, Kind.ATTACH)
+        assert attach.json()["sample_rate"] == 8_000
+
+
+async def test_audio_of_any_length_reaches_the_lane_whole_and_in_order(api: Any, worker: Any, until: Any) -> None:
+    """Pieces from 2 bytes to 200 ms become 20 ms frames numbered from 1; the rest follows without more input."""
+    async with a_call(api) as (session, ws, _):
+        sent = b""
+        for length in (2, 640, 1000, 6400, 638, 200, 4002):
+            piece = bytes((len(sent) + i) % 251 for i in range(length))
+            sent += piece
+            await ws.send_bytes(piece)
+        await until(lambda: sum(len(f.payload) for f in worker.heard(session, Kind.AUDIO_IN)) == len(sent))
+        frames = worker.heard(session, Kind.AUDIO_IN)
+        assert b"".join(frame.payload for frame in frames) == sent
+        assert [frame.seq for frame in frames] == list(range(1, len(frames) + 1))
+        assert max(len(frame.payload) for frame in frames) == 640
+
+
+async def test_agent_audio_and_events_come_in_order_and_no_faster_than_may_be(api: Any, worker: Any) -> None:
+    """A second of audio takes at least 0.7 s: it is at most 200 ms ahead of real time."""
+    async with a_call(api) as (session, ws, _):
+        worker.event(session, {"type": "audio_start", "turn": 1})
+        worker.say(session, 1, TONE * 5)
+        worker.event(session, {"type": "audio_end", "turn": 1})
+        assert (await next_text(ws))["type"] == "audio_start"
+        started, heard = time.monotonic(), b""
+        while (message := await ws.receive(timeout=5)).type is aiohttp.WSMsgType.BINARY:
+            heard += message.data
+        assert json.loads(message.data)["type"] == "audio_end"
+        assert heard == TONE * 5
+        assert 0.7 < time.monotonic() - started < 5
+
+
+async def test_the_worker_hears_how_much_was_played(api: Any, worker: Any, until: Any) -> None:
+    """Estimated about every 200 ms and at the end, as long as the client does not say itself."""
+    async with a_call(api) as (session, ws, _):
+        worker.say(session, 3, TONE * 3)
+
+        def played() -> bool:
+            reports = worker.heard(session, Kind.PLAYED)
+            return bool(reports) and reports[-1].json() == {"ms": 600.0, "estimated": True}
+
+        await until(played)
+        assert [frame.turn for frame in worker.heard(session, Kind.PLAYED)].count(3) >= 2
+        await ws.send_json({"type": "played", "turn": 3, "ms": 512.5})
+        await until(lambda: worker.heard(session, Kind.PLAYED)[-1].json() == {"ms": 512.5})
+
+
+async def test_clear_drops_what_waits_at_once(api: Any, worker: Any) -> None:
+    """Of five seconds queued the caller gets little, then ``clear``, then what follows."""
+    async with a_call(api) as (session, ws, _):
+        worker.say(session, 1, TONE * 25)
+        assert (await ws.receive(timeout=5)).type is aiohttp.WSMsgType.BINARY
+        worker.event(session, {"type": "clear", "turn": 1})
+        worker.event(session, {"type": "state", "state": "listening"})
+        got = 640
+        while (message := await ws.receive(timeout=5)).type is aiohttp.WSMsgType.BINARY:
+            got += len(message.data)
+        assert json.loads(message.data) == {"type": "clear", "turn": 1}
+        assert (await next_text(ws))["type"] == "state"
+        assert got < 32_000
+
+
+async def test_pause_holds_the_audio_and_resume_lets_it_go_on(api: Any, worker: Any) -> None:
+    """Nothing is lost and nothing comes in between."""
+    async with a_call(api) as (session, ws, _):
+        worker.say(session, 1, TONE * 5)
+        worker.event(session, {"type": "audio_end", "turn": 1})
+        worker.event(session, {"type": "pause", "turn": 1})
+        got = b""
+        while (message := await ws.receive(timeout=5)).type is aiohttp.WSMsgType.BINARY:
+            got += message.data
+        assert json.loads(message.data)["type"] == "pause"
+        with pytest.raises(TimeoutError):
+            await ws.receive(timeout=0.3)
+        worker.event(session, {"type": "resume", "turn": 1})
+        assert (await next_text(ws))["type"] == "resume"
+        while (message := await ws.receive(timeout=5)).type is aiohttp.WSMsgType.BINARY:
+            got += message.data
+        assert got == TONE * 5
+
+
+async def test_keys_reach_the_worker(api: Any, worker: Any, until: Any) -> None:
+    """DTMF goes into the lane."""
+    async with a_call(api) as (session, ws, _):
+        await ws.send_json({"type": "dtmf", "digit": "#"})
+        await until(lambda: [f.json() for f in worker.heard(session, Kind.DTMF)] == [{"digit": "#"}])
+
+
+async def test_ended_is_the_last_word_and_the_socket_closes(api: Any, worker: Any) -> None:
+    """Audio that waits is dropped, messages are not."""
+    async with a_call(api) as (session, ws, _):
+        worker.say(session, 1, TONE * 10)
+        worker.event(session, {"type": "transcript", "role": "agent", "text": "bye", "final": True, "turn": 1})
+        await worker.end(session, "closed")
+        texts, code = await closing(ws)
+        assert ([text["type"] for text in texts], code) == (["transcript", "ended"], 1000)
+
+
+async def test_stop_ends_the_session_for_good(api: Any, worker: Any, until: Any) -> None:
+    """The caller hears ``ended``; the worker hears that it stopped."""
+    async with a_call(api) as (session, ws, _):
+        await ws.send_json({"type": "stop"})
+        assert await closing(ws) == ([{"type": "ended", "reason": "hangup"}], 1000)
+        await until(lambda: [f.json()["stopped"] for f in worker.heard(session, Kind.DETACH)] == [True])
+
+
+async def test_a_clean_close_is_a_stop(api: Any, worker: Any, until: Any) -> None:
+    """Closing with 1000 hangs up."""
+    async with a_call(api) as (session, ws, _):
+        await ws.close()
+        await until(lambda: [f.json()["stopped"] for f in worker.heard(session, Kind.DETACH)] == [True])
+
+
+async def test_a_lost_socket_is_not_a_stop_and_the_caller_may_come_back(api: Any, worker: Any, until: Any) -> None:
+    """The worker is told that it is gone; the resume token brings it back, once."""
+    created = await api.create()
+    session = created["id"]
+    async with a_socket(api, created) as (ws, ready):
+        ws._response.connection.transport.abort()
+        await until(lambda: [f.json()["stopped"] for f in worker.heard(session, Kind.DETACH)] == [False])
+    async with api.media(created, token="") as again:
+        await again.send_json({"type": "auth", "resume": ready["resume_token"]})
+        await again.send_json(START)
+        fresh = await next_text(again)
+        assert fresh["type"] == "ready"
+        assert fresh["resume_token"] != ready["resume_token"]
+        attachments = [frame.json()["attachment"] for frame in worker.heard(session, Kind.ATTACH)]
+        assert len(set(attachments)) == 2
+    async with api.media(created, token="") as replay:
+        await replay.send_json({"type": "auth", "resume": ready["resume_token"]})
+        await replay.send_json(START)
+        texts, code = await closing(replay)
+        assert (texts[0]["code"], code) == ("authentication_failed", 4401)
+
+
+@asynccontextmanager
+async def a_socket(api: Any, created: dict[str, Any]) -> AsyncIterator[tuple[Any, dict[str, Any]]]:
+    """Connect the caller of a session that is there already: the socket and ``ready``."""
+    async with api.media(created) as ws:
+        await ws.send_json(START)
+        yield ws, await next_text(ws)
+
+
+async def test_the_newest_socket_wins(api: Any, worker: Any) -> None:
+    """The older one is told and closed; the worker hears of no end."""
+    created = await api.create()
+    fresh = await (await api.send("POST", f"/v1/sessions/{created['id']}/token")).json()
+    async with a_socket(api, created) as (old, _), a_socket(api, {**created, **fresh}) as (new, _):
+        texts, code = await closing(old)
+        assert (texts[-1]["code"], code) == ("session_already_active", 4409)
+        worker.event(created["id"], {"type": "state", "state": "speaking"})
+        seen = [await next_text(new), await next_text(new)]
+        assert seen[-1] == {"type": "state", "state": "speaking"}
+        assert worker.heard(created["id"], Kind.DETACH) == []
+
+
+async def test_what_an_older_lease_says_is_not_heard(api: Any, worker: Any) -> None:
+    """After the new holder has spoken, the old one is mute; repeats are heard once."""
+    async with a_call(api) as (session, ws, _):
+        worker.event(session, {"type": "state", "state": "speaking"}, epoch=9)
+        worker.event(session, {"type": "state", "state": "error"}, epoch=5)
+        worker.event(session, {"type": "state", "state": "idle"}, epoch=9)
+        assert [(await next_text(ws))["state"] for _ in range(2)] == ["speaking", "idle"]
+
+
+async def test_two_sessions_never_mix(api: Any, worker: Any, until: Any) -> None:
+    """Each caller hears its own agent only, each lane frame is of its own caller."""
+    async with a_call(api) as (one, here, _), a_call(api) as (two, there, _):
+        for session, mark in ((one, b"\x01\x01"), (two, b"\x02\x02")):
+            worker.say(session, 1, mark * 320)
+            worker.event(session, {"type": "transcript", "role": "agent", "text": session, "final": True, "turn": 1})
+        for session, ws, mark in ((one, here, b"\x01\x01"), (two, there, b"\x02\x02")):
+            assert (await ws.receive(timeout=5)).data == mark * 320
+            assert (await next_text(ws))["text"] == session
+            await ws.send_bytes(mark * 320)
+            await until(lambda session=session: len(worker.heard(session, Kind.AUDIO_IN)) == 1)
+            assert worker.heard(session, Kind.AUDIO_IN)[0].payload == mark * 320
+
+
+async def test_a_session_that_ends_without_a_word_lets_its_caller_go(
+    api: Any, worker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the worker died, the record says that the session is over."""
+    async with a_call(api) as (session, ws, _):
+        from voicebackend.session import SessionState
+
+        await worker.store.move(session, SessionState.FAILED, reason="pipeline_error")
+        assert await closing(ws) == ([{"type": "ended", "reason": "pipeline_error"}], 1000)
