@@ -24,7 +24,6 @@ from voicebackend.errors import (
     InvalidFormat,
     OperationTimeout,
     VoiceBackendError,
-    as_error,
     from_code,
 )
 from voicebackend.inbox import Inbox
@@ -245,7 +244,9 @@ def _frame(kind: Kind, number: int, payload: bytes) -> Frame:
 
 
 def _problem(error: Exception) -> dict[str, Any]:
-    ours: VoiceBackendError = as_error(error) or AgentError("remote", f"it raised {type(error).__name__}")
-    if as_error(error) is None:
-        logger.error("an object that was called from another process raised", exc_info=error)
+    """Return what the caller is told; what the user's own code raised is logged here and goes no further."""
+    ours = error if isinstance(error, VoiceBackendError) else AgentError("remote", f"it raised {type(error).__name__}")
+    cause = error.__cause__ if ours is error else error
+    if cause is not None:
+        logger.error("what was called from another process failed", exc_info=cause)
     return {"status": "error", "code": str(ErrorCode(ours.code)), "message": ours.message}

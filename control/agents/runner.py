@@ -41,7 +41,10 @@ async def _guarded(pieces: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, Non
         if task is None or task.cancelling():
             raise
         raise AgentError("agent", type(error).__name__) from error
-    except GeneratorExit:
+    except (
+        GeneratorExit,
+        AgentError,
+    ):  # the second: an agent of the embedding process raised, and was dealt with there
         raise
     except BaseException as error:  # SystemExit would end the shared loop
         raise AgentError("agent", type(error).__name__) from error

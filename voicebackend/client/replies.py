@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import inspect
 import threading
-from collections.abc import AsyncGenerator, AsyncIterable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping
 from contextvars import copy_context
 from typing import Any
 
@@ -90,7 +90,7 @@ async def _from_thread(function: Callable[[Any], Any], argument: Any) -> AsyncGe
 def _run(function: Callable[[Any], Any], argument: Any, tell: Callable[..., None], stop: threading.Event) -> None:
     try:
         result = function(argument)
-        if isinstance(result, str) or not hasattr(result, "__iter__"):
+        if isinstance(result, str | bytes | Mapping) or not hasattr(result, "__iter__"):
             tell(_RESULT, result)
         else:
             for item in result:

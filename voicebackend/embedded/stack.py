@@ -17,7 +17,7 @@ from voicebackend._background import Background
 from voicebackend.config import BackendConfig
 from voicebackend.embedded.processes import ManagedProcess
 from voicebackend.embedded.redis_server import RedisServer
-from voicebackend.embedded.references import with_references
+from voicebackend.embedded.references import OBJECT_FIELDS, with_references
 from voicebackend.errors import ConnectionTimeout, PipelineError, from_code
 from voicebackend.host import LOG_LEVEL
 from voicebackend.remote import Objects
@@ -53,7 +53,7 @@ class EmbeddedStack:
         """
         try:
             redis = await self._stack.enter_async_context(RedisServer())
-            deployment = self._deployment(redis.folder).with_redis(redis.url)
+            deployment = self._deployment(config, redis).with_redis(redis.url)
             self.objects = await self._stack.enter_async_context(Objects(redis.url, deployment.keys))
             self.url = (await self._start_host(self.with_references(config), deployment))["url"]
         except BaseException:
@@ -74,22 +74,22 @@ class EmbeddedStack:
         await self._background.aclose()
         await self._stack.aclose()
 
-    def _deployment(self, folder: Path) -> Deployment:
+    def _deployment(self, config: BackendConfig, redis: RedisServer) -> Deployment:
         modules = os.environ.get("VOICEBACKEND_AGENTS", "").split(",")
         return Deployment(
             port=0,
-            api_keys={self.api_key: "default"},
+            api_keys={} if config.auth_hook else {self.api_key: "default"},
             token_secret=secrets.token_urlsafe(32),
             agents=tuple(filter(None, modules)),
             inline_tasks=True,
-            home=folder,
+            home=redis.folder,
         )
 
     async def _start_host(self, config: BackendConfig, deployment: Deployment) -> dict[str, Any]:
         told: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
 
         def hear(_: str, line: str) -> None:
-            if not told.done():
+            if line.startswith("{") and not told.done():  # anything else was printed by an agent's module
                 told.set_result(json.loads(line))
 
         path = deployment.home / "config.yaml"
@@ -110,7 +110,8 @@ class EmbeddedStack:
 
 def to_plain(config: BackendConfig) -> dict[str, Any]:
     """Return a configuration without objects as the mapping that ``from_yaml`` reads."""
-    return config.model_dump(mode="json", exclude_none=True)
+    dumped = config.model_dump(mode="json")
+    return {field: value for field, value in dumped.items() if value or field not in OBJECT_FIELDS}
 
 
 def _environment(deployment: Deployment, config: Path) -> dict[str, str]:
