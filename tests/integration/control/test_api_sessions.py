@@ -6,7 +6,6 @@ import asyncio
 from typing import Any
 
 import pytest
-from redis.asyncio import Redis
 
 from voicebackend.session import SessionState
 
@@ -26,13 +25,12 @@ async def test_a_created_session_is_recorded_published_and_readable(api: Any, wo
     assert (view["state"], view["metadata"], view["provider"]) == ("ready", {"plan": "gold"}, "mock")
 
 
-async def test_prefer_wait_answers_when_the_session_is_ready(api: Any, worker: Any) -> None:
+async def test_prefer_wait_answers_when_the_session_is_ready(api: Any, worker: Any, until: Any) -> None:
     """The answer comes with state ready although placing took a while."""
     worker.places = False
     headers = {"Prefer": "respond-async, wait=5"}
     asking = asyncio.create_task(api.send("POST", "/v1/sessions", json=GOOD, headers=headers))
-    while not worker.published:
-        await asyncio.sleep(0.01)
+    await until(lambda: bool(worker.published))
     await worker.place(worker.published[0][1]["session_id"])
     answer = await asking
     assert (answer.status, (await answer.json())["state"]) == (201, "ready")
@@ -54,36 +52,38 @@ async def test_prefer_wait_turns_a_failure_into_its_problem(api: Any, worker: An
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "code", "field"),
+    ("body", "expected", "field"),
     [
-        pytest.param({"transport": "websocket"}, 400, "invalid_config", "user_id", id="missing field"),
-        pytest.param({**GOOD, "user_id": 5}, 400, "invalid_config", "user_id", id="wrong type"),
-        pytest.param({**GOOD, "user_id": "a b"}, 400, "invalid_config", "user_id", id="odd characters"),
-        pytest.param({**GOOD, "colour": "red"}, 400, "invalid_config", "colour", id="unknown field"),
-        pytest.param({**GOOD, "transport": "pigeon"}, 400, "invalid_config", "transport", id="unknown transport"),
-        pytest.param({**GOOD, "transport": "webrtc"}, 400, "invalid_config", "transport", id="cannot webrtc"),
-        pytest.param({**GOOD, "metadata": {"a": "x" * 17_000}}, 400, "invalid_config", "metadata", id="metadata"),
-        pytest.param({**GOOD, "provider": "nobody"}, 404, "provider_not_found", None, id="unknown provider"),
-        pytest.param({**GOOD, "agent": None}, 400, "invalid_config", "agent", id="no agent"),
-        pytest.param({**GOOD, "provider": "remote"}, 400, "invalid_config", "agent", id="agent for a remote pipeline"),
+        pytest.param({"transport": "websocket"}, (400, "invalid_config"), "user_id", id="missing field"),
+        pytest.param({**GOOD, "user_id": 5}, (400, "invalid_config"), "user_id", id="wrong type"),
+        pytest.param({**GOOD, "user_id": "a b"}, (400, "invalid_config"), "user_id", id="odd characters"),
+        pytest.param({**GOOD, "colour": "red"}, (400, "invalid_config"), "colour", id="unknown field"),
+        pytest.param({**GOOD, "transport": "pigeon"}, (400, "invalid_config"), "transport", id="unknown transport"),
+        pytest.param({**GOOD, "transport": "webrtc"}, (400, "invalid_config"), "transport", id="cannot webrtc"),
+        pytest.param({**GOOD, "metadata": {"a": "x" * 17_000}}, (400, "invalid_config"), "metadata", id="metadata"),
+        pytest.param({**GOOD, "provider": "nobody"}, (404, "provider_not_found"), None, id="unknown provider"),
+        pytest.param({**GOOD, "agent": None}, (400, "invalid_config"), "agent", id="no agent"),
+        pytest.param(
+            {**GOOD, "provider": "remote"}, (400, "invalid_config"), "agent", id="agent for a remote pipeline"
+        ),
         pytest.param(
             {"user_id": "u", "transport": "websocket", "provider": "remote", "pipeline_type": "s2s"},
-            *(400, "invalid_config", "pipeline_type"),
+            *((400, "invalid_config"), "pipeline_type"),
             id="pipeline",
         ),
-        pytest.param([GOOD], 400, "invalid_config", "body", id="no object"),
+        pytest.param([GOOD], (400, "invalid_config"), "body", id="no object"),
     ],
 )
 async def test_a_bad_request_is_refused_and_leaves_nothing(
-    api: Any, worker: Any, redis: Redis, body: Any, status: int, code: str, field: str | None
+    api: Any, worker: Any, body: Any, expected: tuple[int, str], field: str | None
 ) -> None:
     """Each mistake has its code and names its field; nothing was written or published."""
-    before = set(await redis.keys())
+    before = set(await worker.redis.keys())
     answer = await api.send("POST", "/v1/sessions", json=body)
     problem = await answer.json(content_type="application/problem+json")
-    assert (answer.status, problem["code"]) == (status, code)
+    assert (answer.status, problem["code"]) == expected
     assert problem["details"].get("field") == field
-    assert set(await redis.keys()) == before
+    assert set(await worker.redis.keys()) == before
     assert worker.published == []
 
 

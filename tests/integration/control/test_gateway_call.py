@@ -29,11 +29,8 @@ async def next_text(ws: Any) -> dict[str, Any]:
 
 async def closing(ws: Any) -> tuple[list[dict[str, Any]], int]:
     """Return the texts that still come, and the close code."""
-    texts = []
     async with asyncio.timeout(8):
-        async for message in ws:
-            if message.type is aiohttp.WSMsgType.TEXT:
-                texts.append(json.loads(message.data))
+        texts = [json.loads(message.data) async for message in ws if message.type is aiohttp.WSMsgType.TEXT]
     return texts, int(ws.close_code)
 
 

@@ -1,0 +1,58 @@
+"""Configuration over HTTP: secrets stay inside, code stays out, what is left out stays."""
+
+from __future__ import annotations
+
+import pytest
+from fakeredis import FakeAsyncRedis
+
+from control.live_config import MASK, LiveConfig, changed, masked, plain
+from voicebackend.config import BackendConfig
+from voicebackend.errors import InvalidConfig
+from voicebackend.streams import Keys
+
+CONFIG = BackendConfig(
+    provider="livekit", provider_config={"api_key": "k", "nested": {"apiSecret": "s", "room": "r"}, "tries": 3}
+)
+
+
+def test_secrets_are_masked_by_the_names_of_their_fields() -> None:
+    """Nested ones too; numbers and rooms are not."""
+    shown = masked(plain(CONFIG))["provider_config"]
+    assert shown == {"api_key": MASK, "nested": {"apiSecret": MASK, "room": "r"}, "tries": 3}
+
+
+def test_a_mask_sent_back_keeps_the_secret() -> None:
+    """So that what was read can be written."""
+    assert changed(CONFIG, masked(plain(CONFIG))) == CONFIG
+
+
+def test_fields_left_out_stay_and_durations_are_read() -> None:
+    """A change is only what it says."""
+    after = changed(CONFIG, {"timeout": "PT5S", "latency_target": 0.4})
+    assert (after.timeout.total_seconds(), after.latency_target_s, after.provider) == (5, 0.4, "livekit")
+
+
+def test_hooks_are_set_at_the_start_only() -> None:
+    """The same name again is no change; another is refused; objects never show."""
+    config = CONFIG.with_auth_hook("mine:hook").with_rate_limiter(object()).with_custom_processors(("mine:denoise",))
+    assert plain(config)["auth_hook"] == "mine:hook"
+    assert "rate_limiter" not in plain(config)
+    assert changed(config, plain(config)) == config
+    with pytest.raises(InvalidConfig) as caught:
+        changed(config, {"auth_hook": "theirs:hook"})
+    assert caught.value.details == {"field": "auth_hook"}
+
+
+async def test_versions_only_grow_even_when_the_last_change_has_expired() -> None:
+    """So that a process that knew the old one takes the new one over."""
+    async with FakeAsyncRedis(version=(6, 2)) as redis:
+        live = LiveConfig(redis, Keys(), CONFIG)
+        await live.update({"max_retries": 4})
+        first = live.version
+        await redis.delete(Keys().config())
+        await live.update({"max_retries": 5})
+        assert live.version > first
+        other = LiveConfig(redis, Keys(), CONFIG)
+        assert await other.refresh()
+        assert (other.current.max_retries, other.version) == (5, live.version)
+        assert 0 < await redis.ttl(Keys().config()) <= 60
