@@ -101,9 +101,10 @@ class Caller:
         """Let the socket come to its end like this."""
         if not self._dismissed.done():
             self._dismissed.set_result(leave)
+            self._heard_from.set()
 
     async def attach(self, traceparent: str) -> None:
-        """Tell the worker that this caller is there, and wait for its first word.
+        """Tell the worker that this caller is there, and wait for its first word, or until dismissed.
 
         Raises:
             ConnectionTimeout: the worker did not answer.

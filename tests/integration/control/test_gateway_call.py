@@ -241,3 +241,42 @@ async def test_a_session_that_ends_without_a_word_lets_its_caller_go(
 
         await worker.store.move(session, SessionState.FAILED, reason="pipeline_error")
         assert await closing(ws) == ([{"type": "ended", "reason": "pipeline_error"}], 1000)
+
+
+async def test_one_trace_runs_from_the_request_to_the_attached_worker(api: Any, worker: Any) -> None:
+    """The sender's trace id is on the record and in what the worker is told."""
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    headers = {"traceparent": f"00-{trace}-b7ad6b7169203331-01"}
+    body = {"user_id": "u", "transport": "websocket", "agent": "a"}
+    created = await (await api.send("POST", "/v1/sessions", json=body, headers=headers)).json()
+    async with a_socket(api, created):
+        [attach] = worker.heard(created["id"], Kind.ATTACH)
+        assert attach.json()["traceparent"].split("-")[1] == trace
+        assert (await worker.store.get(created["id"])).traceparent.split("-")[1] == trace
+
+
+async def test_a_caller_that_does_not_read_is_given_up(api: Any, worker: Any, until: Any) -> None:
+    """Once thousands of messages wait; the worker hears that it is gone, other callers notice nothing."""
+    created = await api.create()
+    session = created["id"]
+    async with a_socket(api, created) as (ws, _), a_call(api) as (other, there, _):
+        ws._response.connection.transport.pause_reading()
+        said = {"type": "transcript", "role": "agent", "text": "x" * 3000, "final": True, "turn": 1}
+        for _ in range(8):
+            for _ in range(1000):
+                worker.event(session, said)
+            await worker.sender.flush()
+        await until(lambda: len(worker.heard(session, Kind.DETACH)) == 1, within_s=20)
+        assert worker.heard(session, Kind.DETACH)[0].json()["stopped"] is False
+        worker.event(other, {"type": "state", "state": "speaking"})
+        assert await next_text(there) == {"type": "state", "state": "speaking"}
+
+
+async def test_what_cannot_be_read_from_a_worker_is_left_out(api: Any, worker: Any) -> None:
+    """Neither garbage nor an unknown event hurts the call."""
+    async with a_call(api) as (session, ws, _):
+        worker._send(session, Kind.EVENT, b"\xff{", 0, None)
+        worker._send(session, Kind.EVENT, b"[]", 0, None)
+        worker._send(session, Kind.AUDIO_OUT, b"\x01", 1, None)
+        worker.event(session, {"type": "state", "state": "speaking"})
+        assert await next_text(ws) == {"type": "state", "state": "speaking"}
