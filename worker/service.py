@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from voicebackend._redis import HOT_TIMEOUT_S, connect, redis_errors
+from redis.asyncio import Redis
+
+from voicebackend._redis import HOT_TIMEOUT_S, STATE_TIMEOUT_S, connect, redis_errors
 from voicebackend.channel import Sender
 from voicebackend.config import BackendConfig
 from voicebackend.config_watch import ConfigWatch
@@ -33,37 +35,12 @@ async def serve(
         ConnectionFailed: Redis is not there.
 
     """
-    settings, keys = WorkerSettings.from_env(), deployment.keys
     async with AsyncExitStack() as stack:
-        state, audio, hot, reading = (
-            connect(deployment.state_url),
-            connect(deployment.audio_url),
-            connect(deployment.audio_url, timeout_s=HOT_TIMEOUT_S, max_connections=2),
-            connect(deployment.audio_url, timeout_s=None, max_connections=1),
-        )
-        for client in (state, audio, hot, reading):
-            stack.push_async_callback(client.aclose)
-        with redis_errors("worker"):
-            await state.ping()
-            await audio.ping()
-        publisher = publisher or publisher_for(deployment)
-        stack.push_async_callback(publisher.aclose)
-        engines = await stack.enter_async_context(EnginePool())
-        services = Services(
-            state=state, sender=Sender(hot), publisher=publisher, engines=engines, keys=keys, remote=remote
-        )
-        worker = Worker(
-            ConfigWatch(state, keys, config),
-            settings,
-            services,
-            Leases(state, audio, keys, settings.id),
-            audio=audio,
-            reading=reading,
-        )
+        worker, sender = await _open(stack, config, deployment, remote, publisher)
         with redis_errors("worker"):
             await worker.start()
         tasks = [
-            asyncio.create_task(services.sender.run(), name="sender"),
+            asyncio.create_task(sender.run(), name="sender"),
             asyncio.create_task(worker.run(), name="worker"),
         ]
         try:
@@ -73,3 +50,40 @@ async def serve(
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _open(
+    stack: AsyncExitStack, config: BackendConfig, deployment: Deployment, remote: Any, publisher: Publisher | None
+) -> tuple[Worker, Sender]:
+    """Make the connections, and the worker on them."""
+
+    def client(url: str, **options: Any) -> Redis:
+        redis = connect(url, **options)
+        stack.push_async_callback(redis.aclose)
+        return redis
+
+    settings, keys = WorkerSettings.from_env(), deployment.keys
+    state = client(deployment.state_url, timeout_s=STATE_TIMEOUT_S)
+    audio = client(deployment.audio_url, timeout_s=STATE_TIMEOUT_S)
+    with redis_errors("worker"):
+        await state.ping()
+        await audio.ping()
+    publisher = publisher or publisher_for(deployment)
+    stack.push_async_callback(publisher.aclose)
+    services = Services(
+        state=state,
+        sender=Sender(client(deployment.audio_url, timeout_s=HOT_TIMEOUT_S, max_connections=2)),
+        publisher=publisher,
+        engines=await stack.enter_async_context(EnginePool()),
+        keys=keys,
+        remote=remote,
+    )
+    worker = Worker(
+        ConfigWatch(state, keys, config),
+        settings,
+        services,
+        Leases(state, audio, keys, settings.id),
+        audio=audio,
+        reading=client(deployment.audio_url, timeout_s=None, max_connections=1),
+    )
+    return worker, services.sender

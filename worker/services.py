@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from redis.asyncio import Redis
-from voicebackend.remote import resolve
 
 from voicebackend.channel import Sender
 from voicebackend.hooks import AudioProcessor
 from voicebackend.publisher import Publisher
+from voicebackend.remote import resolve
 from voicebackend.streams import Keys
 from worker.engines import EnginePool
 
