@@ -17,7 +17,7 @@ from voicebackend.client.http import HttpApi
 from voicebackend.client.service import SessionService, retry_policy
 from voicebackend.config import BackendConfig
 from voicebackend.errors import OperationTimeout, SessionNotActive, VoiceBackendError, from_code
-from voicebackend.events import Message
+from voicebackend.events import ServerMessage
 from voicebackend.session import ConnectionState, PipelineState, SessionConfig
 
 ANSWER_S = 20.0
@@ -153,7 +153,7 @@ class Caller:
     def _heard(self, number: int) -> TurnHeard:
         return self.turns.setdefault(number, TurnHeard(turn=number))
 
-    def on_event(self, message: Message) -> None:
+    def on_event(self, message: ServerMessage) -> None:
         """Take a message from the socket."""
         now = asyncio.get_running_loop().time()
         match message:

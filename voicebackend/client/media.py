@@ -22,7 +22,7 @@ from voicebackend.errors import (
     VoiceBackendError,
     from_code,
 )
-from voicebackend.events import CLOSE_CODES, MAX_TEXT_BYTES, SUBPROTOCOL, TOKEN_PREFIX, Message
+from voicebackend.events import CLOSE_CODES, MAX_TEXT_BYTES, SUBPROTOCOL, TOKEN_PREFIX, Message, ServerMessage
 from voicebackend.record import RESUME_S
 from voicebackend.retry import RetryPolicy
 from voicebackend.session import ConnectionState
@@ -41,7 +41,7 @@ _FINAL = frozenset(CLOSE_CODES.values())
 class MediaListener(Protocol):
     """Hears what comes over the socket, in order; returns at once."""
 
-    def on_event(self, message: Message) -> None:
+    def on_event(self, message: ServerMessage) -> None:
         """Take a text message."""
         ...
 
@@ -154,7 +154,7 @@ class MediaSocket:
                 await socket.close()  # the reader sees it and comes back
                 return
 
-    def _take(self, message: aiohttp.WSMessage) -> Message | None:
+    def _take(self, message: aiohttp.WSMessage) -> ServerMessage | None:
         """Hand a message to the listener; return it if it was text."""
         if message.type is aiohttp.WSMsgType.BINARY:
             self._listener.on_audio(message.data)
@@ -209,7 +209,7 @@ class MediaSocket:
         raise refused or _closed(socket.close_code)
 
 
-def _parsed(text: str) -> Message | None:
+def _parsed(text: str) -> ServerMessage | None:
     try:
         return events.parse_server(text)
     except InvalidFormat as error:

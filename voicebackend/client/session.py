@@ -13,7 +13,7 @@ from voicebackend.client.feed import Feed
 from voicebackend.client.media import MediaSocket
 from voicebackend.client.service import SessionService
 from voicebackend.errors import SessionAlreadyActive, SessionNotActive, VoiceBackendError
-from voicebackend.events import MAX_AUDIO_MS, Message
+from voicebackend.events import MAX_AUDIO_MS, ServerMessage
 from voicebackend.session import (
     AgentCallback,
     ConnectionState,
@@ -65,7 +65,7 @@ class VoiceSession:
         self._sent = Pace()
         self._turn = 0
         self._audio: Feed[tuple[int, bytes]] = Feed(MAX_AGENT_CHUNKS)
-        self._events: Feed[Message] = Feed(MAX_EVENTS)
+        self._events: Feed[ServerMessage] = Feed(MAX_EVENTS)
         self._caller: Feed[bytes] = Feed(MAX_CALLER_CHUNKS)
         self.error: VoiceBackendError | None = None
         """What ended the session or cut its connection for good, if that was an error."""
@@ -182,7 +182,7 @@ class VoiceSession:
         async for _, pcm in self._audio:
             yield pcm
 
-    async def events(self) -> AsyncIterator[Message]:
+    async def events(self) -> AsyncIterator[ServerMessage]:
         """Yield ``voicebackend.events`` messages, until the session ends."""
         async for message in self._events:
             yield message
@@ -225,7 +225,7 @@ class VoiceSession:
             raise SessionNotActive(op, "the session is over" if self._over else None)
         return self._socket
 
-    def on_event(self, message: Message) -> None:
+    def on_event(self, message: ServerMessage) -> None:
         """Take a message from the socket."""
         if isinstance(message, events.State):
             self._pipeline_state = message.state

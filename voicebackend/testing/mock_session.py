@@ -13,7 +13,7 @@ from voicebackend.audio import PIPELINE_RATE, SAMPLE_BYTES
 from voicebackend.client.feed import Feed
 from voicebackend.client.replies import reply_texts
 from voicebackend.errors import SessionAlreadyActive, SessionNotActive, VoiceBackendError
-from voicebackend.events import Error, Message, State, Transcript
+from voicebackend.events import Error, ServerMessage, State, Transcript
 from voicebackend.session import AgentCallback, ConnectionState, PersistenceStatus, PipelineState, SessionConfig
 
 MAX_KEPT = 1000
@@ -46,7 +46,7 @@ class MockVoiceSession:
         self._background, self._turns = Background(), asyncio.Lock()
         self._agent_audio: Feed[bytes] = Feed(MAX_KEPT)
         self._caller_audio: Feed[bytes] = Feed(MAX_KEPT)
-        self._events: Feed[Message] = Feed(MAX_KEPT)
+        self._events: Feed[ServerMessage] = Feed(MAX_KEPT)
 
     def __repr__(self) -> str:
         return f"<MockVoiceSession {self.id} [{'active' if self._active else 'not active'}, {self._state}]>"
@@ -114,7 +114,7 @@ class MockVoiceSession:
         async for pcm in self._agent_audio:
             yield pcm
 
-    async def events(self) -> AsyncIterator[Message]:
+    async def events(self) -> AsyncIterator[ServerMessage]:
         """Yield events, until the end."""
         async for message in self._events:
             yield message

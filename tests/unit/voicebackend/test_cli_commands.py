@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 from aiohttp import web
-from click.testing import Result
 from control_double import KEY, SESSION, ControlDouble, Line, control_double, greet
 from rich.console import Console
 from typer.testing import CliRunner
@@ -22,13 +21,14 @@ from voicebackend.cli.main import app
 from voicebackend.cli.report import medians
 from voicebackend.cli.view import waterfall
 from voicebackend.cli.wav import write_wav
+from voicebackend.errors import ErrorCode
 from voicebackend.events import AudioEnd, AudioStart, Error, Latency, State, Transcript, Turn
 from voicebackend.session import PipelineState
 
 LATENCY = Latency(end_of_turn=300, stt_final=10, agent_ttft=20, tts_ttfb=30, e2e=360)
 
 
-async def run(control: ControlDouble | None, *arguments: str) -> Result:
+async def run(control: ControlDouble | None, *arguments: str) -> Any:
     """Run a command in a thread, as it has an event loop of its own."""
     where = ["--url", control.url, "--api-key", KEY] if control else []
     return await asyncio.to_thread(CliRunner().invoke, app, [*arguments, *where])
@@ -61,7 +61,7 @@ async def answer(line: Line, *, failing: bool = False) -> None:
     await line.tell(Transcript(role="user", text="a tone", final=False, turn=1))
     await line.tell(Transcript(role="user", text="a [tone]", final=True, turn=1))
     if failing:
-        await line.tell(Error(code="agent_error", message="it raised"))
+        await line.tell(Error(code=ErrorCode.AGENT_ERROR, message="it raised"))
     await line.tell(State(state=PipelineState.SPEAKING))
     await line.tell(AudioStart(turn=1))
     await line.tell(Turn(turn=1, latency_ms=LATENCY))

@@ -24,6 +24,7 @@ from voicebackend.client.session import MAX_AHEAD_S, Pace
 from voicebackend.errors import (
     AuthenticationFailed,
     ConnectionFailed,
+    ErrorCode,
     InvalidConfig,
     InvalidFormat,
     RateLimitExceeded,
@@ -331,7 +332,7 @@ async def test_a_connection_that_cannot_be_found_again_ends_the_session_with_its
         line.cut()
 
     async def refuse(line: Line) -> None:
-        await line.tell(Error(code="authentication_failed", message="the token is spent"))
+        await line.tell(Error(code=ErrorCode.AUTHENTICATION_FAILED, message="the token is spent"))
         await line.socket.close(code=CloseCode.UNAUTHENTICATED)
 
     control.scripts = [lose, refuse]
@@ -360,7 +361,7 @@ async def test_a_refusal_at_the_start_is_raised(control: ControlDouble, session:
     """An error before ``ready`` is raised from ``start``, and the session may be started later."""
 
     async def refuse(line: Line) -> None:
-        await line.tell(Error(code="session_not_found", message="no such session"))
+        await line.tell(Error(code=ErrorCode.SESSION_NOT_FOUND, message="no such session"))
         await line.socket.close(code=CloseCode.NOT_FOUND)
 
     control.scripts = [refuse, greet]
