@@ -91,7 +91,7 @@ class FakeWorker:
     async def announce(self, *, slots_free: int = 10, slots_total: int = 10, draining: bool = False) -> None:
         """Write what a worker writes about itself."""
         providers = {name: {"capabilities": can, "config_schema": {}} for name, can in CAPABILITIES.items()}
-        said = {
+        said: dict[Any, Any] = {
             "id": "w1",
             "slots_total": slots_total,
             "slots_free": slots_free,

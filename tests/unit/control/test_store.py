@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from itertools import product
+from typing import Any
 
 import pytest
 from fakeredis import FakeAsyncRedis
@@ -50,7 +51,8 @@ def store(redis: FakeAsyncRedis) -> SessionStore:
 
 async def log_of(redis: FakeAsyncRedis, record: SessionRecord) -> list[dict[str, object]]:
     """Return a session's log."""
-    return [decode_log(fields) for _, fields in await redis.xrange(KEYS.session_log(record.id))]
+    entries: Any = await redis.xrange(KEYS.session_log(record.id))
+    return [decode_log(fields) for _, fields in entries]
 
 
 async def test_a_created_record_reads_back_as_it_was(store: SessionStore, redis: FakeAsyncRedis) -> None:
