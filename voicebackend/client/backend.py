@@ -54,6 +54,16 @@ class VoiceBackend:
         """The configuration, as given or last updated."""
         return self._config
 
+    @property
+    def url(self) -> str:
+        """Where the servers are; empty for an embedded backend that is not started."""
+        return self._embedded.url if self._embedded else self._control_url
+
+    @property
+    def api_key(self) -> str:
+        """What the servers are told; an embedded backend's own, unless one was given."""
+        return self._embedded.api_key if self._embedded else self._api_key
+
     def connection_state(self) -> ConnectionState:
         """Return how the backend, and the worst of its sessions' connections, stands to its servers."""
         if self._embedded and self._embedded.died.is_set():
@@ -185,13 +195,11 @@ class VoiceBackend:
             self._config = config
 
     async def _connect(self) -> None:
-        url, api_key = self._control_url, self._api_key
-        if not url:
-            self._embedded = EmbeddedStack(api_key)
+        if not self._control_url:
+            self._embedded = EmbeddedStack(self._api_key)
             await self._embedded.start(self._config)
-            url, api_key = self._embedded.url, self._embedded.api_key
         timeout_s = self._config.timeout.total_seconds()
-        self._api = HttpApi(url, api_key, policy=retry_policy(self._config), timeout_s=timeout_s)
+        self._api = HttpApi(self.url, self.api_key, policy=retry_policy(self._config), timeout_s=timeout_s)
         await self._api.open()
         self._service = SessionService(self._api, self._config, self._embedded.objects if self._embedded else None)
         await self._service.check()
