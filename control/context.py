@@ -13,7 +13,7 @@ import time
 from control import loop
 from control.hook_table import HookTable
 from control.live_config import LOOK_S, LiveConfig
-from control.store import SessionStore
+from control.sessions.store import SessionStore
 from voicebackend import remote
 from voicebackend._redis import connect, connect_sync, redis_errors
 from voicebackend.channel import Sender

@@ -15,7 +15,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from control.scripts import PUT_CONFIG
+from control.sessions.scripts import PUT_CONFIG
 from voicebackend._redis import redis_errors
 from voicebackend.config import BackendConfig
 from voicebackend.config_watch import CONFIG_TTL_S, ConfigWatch

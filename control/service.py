@@ -15,16 +15,16 @@ from aiohttp import web
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from control import dev_key
-from control.app import create_app
-from control.auth import ApiKeys
+from control.access import dev_key
+from control.access.auth import ApiKeys
+from control.access.tokens import Tokens, TokenSigner, token_secret
 from control.gateway.gateway import Gateway
 from control.hook_table import HookTable
+from control.http.app import create_app
 from control.live_config import LiveConfig
 from control.services import Services
-from control.session_log import MAX_FOLLOWERS, SessionLogs
-from control.store import SessionStore
-from control.tokens import Tokens, TokenSigner, token_secret
+from control.sessions.log import MAX_FOLLOWERS, SessionLogs
+from control.sessions.store import SessionStore
 from voicebackend._background import Background
 from voicebackend._redis import HOT_TIMEOUT_S, STATE_TIMEOUT_S, connect, redis_errors
 from voicebackend.channel import Sender

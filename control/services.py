@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from aiohttp import web
 from redis.asyncio import Redis
 
-from control.auth import ApiKeys, Principal
+from control.access.auth import ApiKeys, Principal
+from control.access.tokens import Tokens
 from control.gateway.gateway import Gateway
 from control.hook_table import HookTable
 from control.live_config import LiveConfig
-from control.session_log import SessionLogs
-from control.store import SessionStore
-from control.tokens import Tokens
+from control.sessions.log import SessionLogs
+from control.sessions.store import SessionStore
 from voicebackend.channel import Sender
 from voicebackend.publisher import Publisher
 from voicebackend.settings import Deployment

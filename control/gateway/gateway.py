@@ -11,12 +11,12 @@ from aiohttp import web
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from control.access.tokens import Tokens
 from control.gateway.caller import Caller, Leave
 from control.gateway.handshake import CallerGone, Handshake, offered_token, shake_hands, why_over
 from control.gateway.uplink import TooLarge
-from control.session_log import SessionLogs
-from control.store import SessionStore
-from control.tokens import Tokens
+from control.sessions.log import SessionLogs
+from control.sessions.store import SessionStore
 from voicebackend.channel import Sender
 from voicebackend.errors import PipelineError, SessionAlreadyActive, VoiceBackendError
 from voicebackend.events import CLOSE_CODES, SUBPROTOCOL, CloseCode, Ended, Error

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from aiohttp import WSMsgType, web
 
-from control.store import SessionStore
-from control.tokens import Audience, Claims, Tokens
+from control.access.tokens import Audience, Claims, Tokens
+from control.sessions.store import SessionStore
 from voicebackend.errors import (
     AuthenticationFailed,
     InvalidConfig,

@@ -11,10 +11,10 @@ from typing import Any
 
 from control import context, loop
 from control.context import TaskContext
-from control.ending import clean_up, end_session
-from control.lease import is_held
-from control.placement import Placement
-from control.reaper import close_frame, reap
+from control.sessions.lease import is_held
+from control.sessions.placement import Placement
+from control.tasks.ending import clean_up, end_session
+from control.tasks.reaper import close_frame, reap
 from voicebackend._redis import redis_errors
 from voicebackend.errors import SessionNotActive, SessionNotFound, VoiceBackendError
 from voicebackend.record import SessionRecord, decode_log

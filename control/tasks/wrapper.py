@@ -17,7 +17,7 @@ from opentelemetry.trace import SpanKind
 from redis.exceptions import RedisError
 
 from control import context
-from control.dead_letters import DeadLetter, bury
+from control.tasks.dead_letters import DeadLetter, bury
 from voicebackend._importer import load
 from voicebackend.errors import ConnectionFailed, OperationTimeout, VoiceBackendError, as_error
 from voicebackend.publisher import TRACE_HEADER

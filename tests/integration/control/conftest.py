@@ -15,7 +15,7 @@ import pytest
 from redis.asyncio import Redis
 
 from control.service import Serving, serve
-from control.store import SessionStore
+from control.sessions.store import SessionStore
 from voicebackend import channel
 from voicebackend._background import Background
 from voicebackend._redis import connect

@@ -11,7 +11,7 @@ import pytest
 from openapi_spec_validator import validate
 from redis.asyncio import Redis
 
-from control.app import ALL_ROUTES
+from control.http.app import ALL_ROUTES
 from voicebackend.settings import Deployment
 from voicebackend.streams import Kind
 

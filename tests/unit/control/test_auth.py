@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from control.auth import ApiKeys, authenticate, bearer
+from control.access.auth import ApiKeys, authenticate, bearer
 from voicebackend.errors import AuthenticationFailed
 
 KEYS = ApiKeys({"key-of-acme-0123456789": "acme", "key-of-other-012345678": "other"})

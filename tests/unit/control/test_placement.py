@@ -9,9 +9,9 @@ import pytest
 from redis.asyncio import Redis
 from task_harness import a_record, announce, fill_lane, hold_lane
 
-from control.placement import Candidate, Placement, Slot, able_workers, candidates
-from control.store import SessionStore
-from control.workers import WorkerInfo, announced_workers
+from control.sessions.placement import Candidate, Placement, Slot, able_workers, candidates
+from control.sessions.store import SessionStore
+from control.sessions.workers import WorkerInfo, announced_workers
 from voicebackend.errors import InvalidFormat, ProviderNotFound, SessionLimitExceeded
 from voicebackend.session import SessionState
 from voicebackend.settings import Deployment

@@ -7,7 +7,7 @@ import json
 import pytest
 from aiohttp import web
 
-from control.problems import http_problem, problem, unexpected
+from control.http.problems import http_problem, problem, unexpected
 from voicebackend.errors import ERRORS, HTTP_STATUS, ErrorCode
 
 

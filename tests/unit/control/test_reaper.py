@@ -24,7 +24,7 @@ from task_harness import (
 )
 
 from control.context import TaskContext
-from control.reaper import GIVE_UP_S, LOST_S, reap
+from control.tasks.reaper import GIVE_UP_S, LOST_S, reap
 from voicebackend.record import ENDED_TTL_S, LIVE_TTL_S, SessionRecord
 from voicebackend.session import SessionState
 from voicebackend.settings import Deployment

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from fakeredis import FakeAsyncRedis
 
-from control.store import SessionStore
+from control.sessions.store import SessionStore
 from voicebackend.config import PipelineType
 from voicebackend.errors import InvalidConfig, SessionAlreadyActive, SessionNotActive, SessionNotFound
 from voicebackend.record import ENDED_TTL_S, SessionRecord, decode_log

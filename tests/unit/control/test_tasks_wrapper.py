@@ -16,7 +16,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from control import context
 from control.celery import make_app
-from control.dead_letters import DeadLetter
+from control.tasks.dead_letters import DeadLetter
 from control.tasks.wrapper import GaveUp, body_of, translated
 from voicebackend._redis import connect_sync
 from voicebackend.config import BackendConfig

@@ -12,7 +12,7 @@ import jwt
 import pytest
 from fakeredis import FakeAsyncRedis
 
-from control.tokens import MAX_TOKEN_S, Audience, Claims, Tokens, TokenSigner, token_secret
+from control.access.tokens import MAX_TOKEN_S, Audience, Claims, Tokens, TokenSigner, token_secret
 from voicebackend.errors import AuthenticationFailed
 from voicebackend.settings import Deployment
 from voicebackend.streams import Keys

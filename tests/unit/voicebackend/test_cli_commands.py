@@ -98,7 +98,7 @@ async def test_a_call_plays_the_file_and_reports_the_answer(
 
 async def test_an_error_during_the_call_is_reported(control: ControlDouble, recording: Path, tmp_path: Path) -> None:
     """The exit code is 1, the code and message stand in the report and on the screen."""
-    control.scripts = [lambda line: answer(line, failing=True)]
+    control.sessions.scripts = [lambda line: answer(line, failing=True)]
     done = await run(control, "call", str(recording), "--json", str(tmp_path / "out.json"))
     assert done.exit_code == 1
     assert "agent_error" in done.output
@@ -139,7 +139,7 @@ async def test_providers_are_listed_with_what_they_can_do(control: ControlDouble
     """Transports, pipelines and free slots."""
     capabilities = {"transports": ["websocket"], "pipelines": ["stt_tts"], "uses_agent": False}
     provider = {"name": "far", "capabilities": capabilities, "workers": 2, "slots_free": None}
-    control.problems = [web.json_response({"providers": [provider]})]
+    control.http.problems = [web.json_response({"providers": [provider]})]
     output = (await run(control, "providers")).output
     for shown in ("far", "websocket", "its own", "unlimited"):
         assert shown in output

@@ -145,13 +145,13 @@ async def test_a_rate_limit_is_waited_for_and_the_request_repeated(
     control: ControlDouble, backend: VoiceBackend
 ) -> None:
     """A retryable problem is tried again; the session is there in the end."""
-    control.problems.append(problem(429, "rate_limit_exceeded", "slow down"))
+    control.http.problems.append(problem(429, "rate_limit_exceeded", "slow down"))
     assert (await backend.create_session(WANTED)).id == SESSION
 
 
 async def test_problems_become_our_errors_with_their_facts(control: ControlDouble, backend: VoiceBackend) -> None:
     """The code chooses the class; detail and details come along; what is not retryable is not repeated."""
-    control.problems.append(problem(404, "session_not_found", "gone", session="x"))
+    control.http.problems.append(problem(404, "session_not_found", "gone", session="x"))
     before = len(control.requests)
     with pytest.raises(SessionNotFound, match="gone") as caught:
         await backend.get_session("x")
@@ -161,15 +161,15 @@ async def test_problems_become_our_errors_with_their_facts(control: ControlDoubl
 
 async def test_retries_end(control: ControlDouble, backend: VoiceBackend) -> None:
     """After the configured retries the error is raised."""
-    control.problems.extend(problem(429, "rate_limit_exceeded", "slow down") for _ in range(5))
+    control.http.problems.extend(problem(429, "rate_limit_exceeded", "slow down") for _ in range(5))
     with pytest.raises(RateLimitExceeded):
         await backend.list_sessions()
-    assert len(control.problems) == 2
+    assert len(control.http.problems) == 2
 
 
 async def test_a_server_that_is_no_voice_backend_is_recognised(control: ControlDouble, backend: VoiceBackend) -> None:
     """An answer that is no problem document is told with its status."""
-    control.problems.extend(web.Response(status=502, text="<html>") for _ in range(3))
+    control.http.problems.extend(web.Response(status=502, text="<html>") for _ in range(3))
     with pytest.raises(ConnectionFailed, match="502"):
         await backend.list_sessions()
 
@@ -260,7 +260,7 @@ async def test_agent_audio_and_events_come_out_in_order(control: ControlDouble, 
         await line.tell(Ended(reason="closed"))
         await line.socket.close()
 
-    control.scripts = [speak]
+    control.sessions.scripts = [speak]
     await session.start()
     assert [pcm async for pcm in session.agent_audio()] == [b"\1\2", b"\3\4"]
     told = [message.type async for message in session.events()]
@@ -278,7 +278,7 @@ async def test_what_was_cleared_is_not_handed_out(control: ControlDouble, sessio
             await line.tell(told)
         await line.socket.close()
 
-    control.scripts = [interrupt]
+    control.sessions.scripts = [interrupt]
     await session.start()
     await until(lambda: session.persistence_status() is PersistenceStatus.COMPLETED)
     assert [pcm async for pcm in session.agent_audio()] == [b"\2\2"]
@@ -309,7 +309,7 @@ async def test_a_lost_connection_is_found_again_with_the_resume_token(
         await back.wait()
         await greet(line)
 
-    control.scripts = [lose, return_]
+    control.sessions.scripts = [lose, return_]
     await session.start()
     await until(lambda: backend.connection_state() is ConnectionState.RECONNECTING)
     await session.process_audio(b"\1\2")
@@ -335,7 +335,7 @@ async def test_a_connection_that_cannot_be_found_again_ends_the_session_with_its
         await line.tell(Error(code=ErrorCode.AUTHENTICATION_FAILED, message="the token is spent"))
         await line.socket.close(code=CloseCode.UNAUTHENTICATED)
 
-    control.scripts = [lose, refuse]
+    control.sessions.scripts = [lose, refuse]
     await session.start()
     assert [pcm async for pcm in session.agent_audio()] == []
     assert isinstance(session.error, AuthenticationFailed)
@@ -350,7 +350,7 @@ async def test_another_socket_that_took_over_ends_this_one(control: ControlDoubl
         await greet(line)
         await line.socket.close(code=CloseCode.REPLACED)
 
-    control.scripts = [replace]
+    control.sessions.scripts = [replace]
     await session.start()
     assert [pcm async for pcm in session.agent_audio()] == []
     assert isinstance(session.error, SessionAlreadyActive)
@@ -364,7 +364,7 @@ async def test_a_refusal_at_the_start_is_raised(control: ControlDouble, session:
         await line.tell(Error(code=ErrorCode.SESSION_NOT_FOUND, message="no such session"))
         await line.socket.close(code=CloseCode.NOT_FOUND)
 
-    control.scripts = [refuse, greet]
+    control.sessions.scripts = [refuse, greet]
     with pytest.raises(SessionNotFound, match="no such session"):
         await session.start()
     await session.start()

@@ -7,14 +7,14 @@ import re
 from aiohttp import web
 from pydantic import BaseModel
 
-from control.admission import check_metadata
-from control.bodies import read_model, whole_number
-from control.creation import create_session, wait_for_ready
-from control.routing import Parameter, Route
-from control.schemas import SessionPage, SessionUpdate, TokenIssued
+from control.access.tokens import TOKEN_S
+from control.http.bodies import read_model, whole_number
+from control.http.creation import create_session, wait_for_ready
+from control.http.routing import Parameter, Route
+from control.http.schemas import SessionPage, SessionUpdate, TokenIssued
 from control.services import PRINCIPAL, SERVICES, Services
-from control.store import MAX_PAGE
-from control.tokens import TOKEN_S
+from control.sessions.admission import check_metadata
+from control.sessions.store import MAX_PAGE
 from voicebackend.errors import ErrorCode, SessionNotActive
 from voicebackend.record import SessionRecord
 from voicebackend.session import SessionCreated, SessionRequest, SessionView, is_over

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from control.bodies import read_object
+from control.http.bodies import read_object
+from control.http.routes.sessions import answer
+from control.http.routing import Route
+from control.http.schemas import ConfigView
 from control.live_config import masked, plain
-from control.routes.sessions import answer
-from control.routing import Route
-from control.schemas import ConfigView
 from control.services import SERVICES
 from voicebackend.config import BackendConfig
 from voicebackend.errors import ErrorCode

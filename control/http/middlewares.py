@@ -8,9 +8,9 @@ import time
 from aiohttp import web
 from opentelemetry.trace import SpanKind
 
-from control.auth import authenticate, authorize
-from control.problems import http_problem, problem, unexpected
-from control.routing import Handler, route_of
+from control.access.auth import authenticate, authorize
+from control.http.problems import http_problem, problem, unexpected
+from control.http.routing import Handler, route_of
 from control.services import PRINCIPAL, SERVICES
 from voicebackend.errors import VoiceBackendError
 from voicebackend.telemetry import attached, measured, span

@@ -6,12 +6,12 @@ import math
 
 from aiohttp import web
 
-from control.admission import free_slots
-from control.routes.sessions import answer
-from control.routing import Route
-from control.schemas import Liveness, Readiness
+from control.http.routes.sessions import answer
+from control.http.routing import Route
+from control.http.schemas import Liveness, Readiness
 from control.services import SERVICES
-from control.workers import WorkerInfo, announced_workers
+from control.sessions.admission import free_slots
+from control.sessions.workers import WorkerInfo, announced_workers
 from voicebackend.errors import VoiceBackendError
 from voicebackend.session import Health
 

@@ -10,9 +10,9 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from control.problems import MEDIA_TYPE
-from control.routing import Content, Route
-from control.schemas import Problem
+from control.http.problems import MEDIA_TYPE
+from control.http.routing import Content, Route
+from control.http.schemas import Problem
 from voicebackend.errors import HTTP_STATUS, ErrorCode
 
 _EVERYWHERE = (ErrorCode.PIPELINE_ERROR,)

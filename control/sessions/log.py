@@ -9,7 +9,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from control.store import SessionStore
+from control.sessions.store import SessionStore
 from voicebackend._redis import redis_errors
 from voicebackend.errors import OperationTimeout, SessionLimitExceeded, SessionNotFound
 from voicebackend.record import decode_log

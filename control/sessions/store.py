@@ -1,7 +1,7 @@
 """The one writer of session records: every change is a compare-and-set in Redis that obeys the transition table.
 
 API and tasks share it. A session of another tenant looks as if it were not there. What a session does, second by
-second, stands in its log (``control.session_log``); the record says only where it stands in its life.
+second, stands in its log (``control.sessions.log``); the record says only where it stands in its life.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from control import scripts
-from control.scripts import Verdict
+from control.sessions import scripts
+from control.sessions.scripts import Verdict
 from voicebackend._redis import redis_errors
 from voicebackend.errors import InvalidConfig, SessionAlreadyActive, SessionNotActive, SessionNotFound
 from voicebackend.record import (

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from control.admission import free_slots
-from control.routes.sessions import answer
-from control.routing import Route
-from control.schemas import ProviderList, ProviderView
+from control.http.routes.sessions import answer
+from control.http.routing import Route
+from control.http.schemas import ProviderList, ProviderView
 from control.services import SERVICES
-from control.workers import WorkerInfo, announced_workers
+from control.sessions.admission import free_slots
+from control.sessions.workers import WorkerInfo, announced_workers
 from voicebackend.errors import ErrorCode
 
 

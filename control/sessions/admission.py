@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from control.placement import able_workers
-from control.workers import WorkerInfo
+from control.sessions.placement import able_workers
+from control.sessions.workers import WorkerInfo
 from voicebackend.config import BackendConfig, PipelineType
 from voicebackend.errors import InvalidConfig, SessionLimitExceeded
 from voicebackend.session import SessionRequest

@@ -15,7 +15,7 @@ from typing import Any
 import jwt
 from redis.asyncio import Redis
 
-from control.scripts import ROTATE
+from control.sessions.scripts import ROTATE
 from voicebackend._redis import redis_errors
 from voicebackend.errors import AuthenticationFailed
 from voicebackend.record import LIVE_TTL_S

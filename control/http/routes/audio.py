@@ -7,10 +7,10 @@ import time
 
 from aiohttp import web
 
-from control.bodies import read_bytes, whole_number
-from control.routes.sessions import answer, session_of
-from control.routing import Parameter, Route
-from control.schemas import AudioAccepted
+from control.http.bodies import read_bytes, whole_number
+from control.http.routes.sessions import answer, session_of
+from control.http.routing import Parameter, Route
+from control.http.schemas import AudioAccepted
 from control.services import SERVICES
 from voicebackend.audio import MAX_RATE, MIN_RATE, PIPELINE_RATE, SAMPLE_BYTES, resample
 from voicebackend.errors import ErrorCode, InvalidFormat, SessionNotActive

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from control.bodies import read_bytes
-from control.routing import Route
+from control.http.bodies import read_bytes
+from control.http.routing import Route
 from control.services import SERVICES
 from voicebackend.errors import ConnectionFailed, ErrorCode, InvalidConfig
 from voicebackend.hooks import HookFailed, ask

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from control.routing import Route
+from control.http.routing import Route
 from control.services import SERVICES
 from voicebackend.errors import ErrorCode
 

@@ -6,11 +6,11 @@ import secrets
 import time
 from dataclasses import replace
 
-from control.admission import RETRY_AFTER_S, admit, check_metadata
-from control.auth import Principal
+from control.access.auth import Principal
+from control.http.telephony import route
 from control.services import Services
-from control.telephony import route
-from control.workers import announced_workers
+from control.sessions.admission import RETRY_AFTER_S, admit, check_metadata
+from control.sessions.workers import announced_workers
 from voicebackend.errors import (
     OperationTimeout,
     RateLimitExceeded,

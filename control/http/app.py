@@ -6,11 +6,11 @@ import json
 
 from aiohttp import web
 
-from control.middlewares import access, problems, telemetry
-from control.openapi import describe
-from control.routes import audio, config, events, health, media, providers, sessions, telephony
-from control.routes.health import OPENAPI
-from control.routing import ROUTES, Route
+from control.http.middlewares import access, problems, telemetry
+from control.http.openapi import describe
+from control.http.routes import audio, config, events, health, media, providers, sessions, telephony
+from control.http.routes.health import OPENAPI
+from control.http.routing import ROUTES, Route
 from control.services import SERVICES, Services
 
 ALL_ROUTES = [

@@ -8,10 +8,10 @@ from contextlib import aclosing
 
 from aiohttp import web
 
-from control.routes.sessions import session_of
-from control.routing import Parameter, Route
+from control.http.routes.sessions import session_of
+from control.http.routing import Parameter, Route
 from control.services import SERVICES
-from control.session_log import Entry
+from control.sessions.log import Entry
 from voicebackend.errors import ErrorCode, InvalidConfig, VoiceBackendError
 
 _ENTRY_ID = re.compile(r"\d{1,20}-\d{1,20}")

@@ -14,8 +14,8 @@ from enum import StrEnum
 
 from redis.asyncio import Redis
 
-from control.scripts import TAKE_SLOT
-from control.workers import WorkerInfo, announced_workers
+from control.sessions.scripts import TAKE_SLOT
+from control.sessions.workers import WorkerInfo, announced_workers
 from voicebackend._redis import redis_errors
 from voicebackend.errors import ProviderNotFound, SessionLimitExceeded
 from voicebackend.record import LIVE_TTL_S

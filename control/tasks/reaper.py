@@ -6,8 +6,8 @@ import logging
 import time
 
 from control.context import TaskContext
-from control.ending import end_session
-from control.lease import is_held
+from control.sessions.lease import is_held
+from control.tasks.ending import end_session
 from voicebackend._redis import redis_errors
 from voicebackend.errors import ErrorCode, SessionNotFound, VoiceBackendError
 from voicebackend.record import LIVE_TTL_S, SessionRecord

@@ -1,0 +1,1 @@
+"""Sessions as control keeps them: the record and its one writer, placement, the log, the reaper."""
