@@ -1,6 +1,6 @@
 """A session's record and log as they lie in Redis: pure mappings between Python values and Redis fields.
 
-The record (a hash) has one writer, ``control.store``. The log (a stream) is appended by who holds the session:
+The record (a hash) has one writer, ``control.sessions.store``. The log (a stream) is appended by who holds the session:
 control until it is placed, then the lane's holder. Both expire.
 """
 
