@@ -10,6 +10,7 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
+from voicebackend import BackendConfig, SessionConfig
 from voicebackend.events import SUBPROTOCOL, Ended, Message, Ready, Start, Stop, parse_client
 
 SESSION = "5e551011" * 4
@@ -24,6 +25,10 @@ VIEW = {
     "persistence_status": "active",
     "created_at": 1.0,
 }
+
+
+CONFIG = BackendConfig(provider="mock", timeout=2, max_retries=2, retry_delay=0.1)
+WANTED = SessionConfig(user_id="u", transport="websocket", agent="greeter", metadata={"plan": "gold"})
 
 
 class Line:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import inspect
 import threading
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping
+from contextlib import aclosing, suppress
 from contextvars import copy_context
 from typing import Any
 
@@ -23,10 +23,11 @@ async def reply_texts(function: Callable[[Any], Any], argument: Any) -> AsyncGen
 
     """
     try:
-        async for item in _items(function, argument):
-            if not isinstance(item, str):
-                raise AgentError("agent", f"the agent gave {type(item).__name__}; text is needed")
-            yield item
+        async with aclosing(_items(function, argument)) as items:
+            async for item in items:
+                if not isinstance(item, str):
+                    raise AgentError("agent", f"the agent gave {type(item).__name__}; text is needed")
+                yield item
     except VoiceBackendError:
         raise
     except Exception as error:
@@ -35,23 +36,23 @@ async def reply_texts(function: Callable[[Any], Any], argument: Any) -> AsyncGen
 
 async def _items(function: Callable[[Any], Any], argument: Any) -> AsyncGenerator[Any, None]:
     if _is_async(function):
-        async for item in _resolved(function(argument)):
+        results = _unfolded(function(argument))
+    else:
+        results = _from_thread(function, argument)
+    async with aclosing(results):
+        async for item in results:
             yield item
-        return
-    async with contextlib.aclosing(_from_thread(function, argument)) as results:
-        async for kind, value in results:
-            if kind == _ITEM:
-                yield value
-            else:
-                async for item in _resolved(value):
-                    yield item
 
 
-async def _resolved(result: Any) -> AsyncGenerator[Any, None]:
+async def _unfolded(result: Any) -> AsyncGenerator[Any, None]:
     """Yield from what an async function gave: text, nothing, an awaitable of these, or an async iterable."""
     if inspect.isawaitable(result):
         result = await result
-    if isinstance(result, AsyncIterable):
+    if isinstance(result, AsyncGenerator):
+        async with aclosing(result):
+            async for item in result:
+                yield item
+    elif isinstance(result, AsyncIterable):
         async for item in result:
             yield item
     elif result is not None:
@@ -63,12 +64,12 @@ def _is_async(function: Callable[[Any], Any]) -> bool:
     return any(inspect.iscoroutinefunction(it) or inspect.isasyncgenfunction(it) for it in (function, call))
 
 
-async def _from_thread(function: Callable[[Any], Any], argument: Any) -> AsyncGenerator[tuple[int, Any], None]:
+async def _from_thread(function: Callable[[Any], Any], argument: Any) -> AsyncGenerator[Any, None]:
     """Run the function, and the generator it may return, in a thread of its own that nobody has to wait for."""
     loop, results, stop = asyncio.get_running_loop(), asyncio.Queue[tuple[int, Any]](), threading.Event()
 
     def tell(kind: int, value: Any = None) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens any more
+        with suppress(RuntimeError):  # the loop is closed: nobody listens any more
             loop.call_soon_threadsafe(results.put_nowait, (kind, value))
 
     thread = threading.Thread(
@@ -82,7 +83,12 @@ async def _from_thread(function: Callable[[Any], Any], argument: Any) -> AsyncGe
                 raise value
             if kind == _DONE:
                 return
-            yield kind, value
+            if kind == _ITEM:
+                yield value
+            else:
+                async with aclosing(_unfolded(value)) as items:
+                    async for item in items:
+                        yield item
     finally:
         stop.set()
 

@@ -28,18 +28,18 @@ from voicebackend.session import PipelineState
 LATENCY = Latency(end_of_turn=300, stt_final=10, agent_ttft=20, tts_ttfb=30, e2e=360)
 
 
-async def run(control: ControlDouble | None, *arguments: str) -> Any:
+async def run(double: ControlDouble | None, *arguments: str) -> Any:
     """Run a command in a thread, as it has an event loop of its own."""
-    where = ["--url", control.url, "--api-key", KEY] if control else []
+    where = ["--url", double.url, "--api-key", KEY] if double else []
     return await asyncio.to_thread(CliRunner().invoke, app, [*arguments, *where])
 
 
 @pytest.fixture
-async def control() -> AsyncIterator[ControlDouble]:
+async def double() -> AsyncIterator[ControlDouble]:
     """Give a double of control whose agent answers as soon as it hears a voice."""
-    async with control_double() as double:
-        double.scripts = [answer]
-        yield double
+    async with control_double() as running:
+        running.scripts = [answer]
+        yield running
 
 
 @pytest.fixture
@@ -73,10 +73,10 @@ async def answer(line: Line, *, failing: bool = False) -> None:
 
 
 async def test_a_call_plays_the_file_and_reports_the_answer(
-    control: ControlDouble, recording: Path, tmp_path: Path
+    double: ControlDouble, recording: Path, tmp_path: Path
 ) -> None:
     """Transcript and waterfall are shown; the report has what programs need."""
-    done = await run(control, "call", str(recording), "--agent", "greeter", "--json", str(tmp_path / "out.json"))
+    done = await run(double, "call", str(recording), "--agent", "greeter", "--json", str(tmp_path / "out.json"))
     assert done.exit_code == 0, done.output
     for shown in ("a [tone]", "thank you", "waiting whether you go on", "300 ms"):
         assert shown in done.output
@@ -90,16 +90,16 @@ async def test_a_call_plays_the_file_and_reports_the_answer(
         "frames_late": 0,
         "error": None,
     }
-    created = next(body for method, path, body in control.requests if (method, path) == ("POST", "/v1/sessions"))
+    created = next(body for method, path, body in double.requests if (method, path) == ("POST", "/v1/sessions"))
     assert created["agent"] == "greeter"
     assert "provider" not in created
-    assert control.lines[0].said[-1].sample_rate == 8000
+    assert double.lines[0].said[-1].sample_rate == 8000
 
 
-async def test_an_error_during_the_call_is_reported(control: ControlDouble, recording: Path, tmp_path: Path) -> None:
+async def test_an_error_during_the_call_is_reported(double: ControlDouble, recording: Path, tmp_path: Path) -> None:
     """The exit code is 1, the code and message stand in the report and on the screen."""
-    control.sessions.scripts = [lambda line: answer(line, failing=True)]
-    done = await run(control, "call", str(recording), "--json", str(tmp_path / "out.json"))
+    double.scripts = [lambda line: answer(line, failing=True)]
+    done = await run(double, "call", str(recording), "--json", str(tmp_path / "out.json"))
     assert done.exit_code == 1
     assert "agent_error" in done.output
     report = json.loads((tmp_path / "out.json").read_text())
@@ -128,19 +128,19 @@ async def test_a_call_that_cannot_begin_is_reported_too(
     assert (report["error"]["code"], report["turns"], report["session"]) == (code, [], None)
 
 
-async def test_sessions_are_listed_for_people_and_programs(control: ControlDouble) -> None:
+async def test_sessions_are_listed_for_people_and_programs(double: ControlDouble) -> None:
     """A table, or JSON."""
-    assert SESSION in (await run(control, "sessions")).output
-    listed = json.loads((await run(control, "sessions", "--json")).output)
+    assert SESSION in (await run(double, "sessions")).output
+    listed = json.loads((await run(double, "sessions", "--json")).output)
     assert listed[0]["id"] == SESSION
 
 
-async def test_providers_are_listed_with_what_they_can_do(control: ControlDouble) -> None:
+async def test_providers_are_listed_with_what_they_can_do(double: ControlDouble) -> None:
     """Transports, pipelines and free slots."""
     capabilities = {"transports": ["websocket"], "pipelines": ["stt_tts"], "uses_agent": False}
     provider = {"name": "far", "capabilities": capabilities, "workers": 2, "slots_free": None}
-    control.http.problems = [web.json_response({"providers": [provider]})]
-    output = (await run(control, "providers")).output
+    double.problems = [web.json_response({"providers": [provider]})]
+    output = (await run(double, "providers")).output
     for shown in ("far", "websocket", "its own", "unlimited"):
         assert shown in output
 
