@@ -87,7 +87,8 @@ async def announce(redis: Redis, keys: Keys, worker: str, lanes: Mapping[int, in
         "config_version": 0,
         "seen_ms": round(time.time() * 1000),
     }
-    await redis.hset(keys.worker(worker), mapping=announcement | fields)
+    merged: dict[Any, Any] = announcement | fields
+    await redis.hset(keys.worker(worker), mapping=merged)
     await redis.expire(keys.worker(worker), 60)
     await redis.zadd(keys.workers(), {worker: time.time()})
     await redis.expire(keys.workers(), 60)
