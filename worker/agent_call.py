@@ -37,6 +37,7 @@ class AgentCall:
         self._frames: asyncio.Queue[Frame] = asyncio.Queue()
         self.attempt = 0
         self._next_delta = 0
+        self._deadline = 0.0
 
     def deliver(self, frame: Frame) -> None:
         """Take a frame of this turn from the lane; those of other attempts and repeats are dropped."""
@@ -51,16 +52,23 @@ class AgentCall:
             OperationTimeout: the agent did not finish in time.
 
         """
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                await self._start()
-                async for text in self._read():
-                    yield text
-        except TimeoutError as error:
-            raise OperationTimeout("agent", "the agent did not finish in time") from error
+        self._deadline = asyncio.get_running_loop().time() + self._timeout_s
+        await self._start()
+        while True:
+            frame = await self._next_frame()
+            if frame.kind is Kind.AGENT_DELTA and frame.seq == self._next_delta:
+                self._next_delta += 1
+                yield frame.payload.decode("utf-8", "replace")
+            elif frame.kind is Kind.AGENT_DONE:
+                return
+            elif frame.kind is Kind.AGENT_FAILED:
+                told = frame.json()
+                raise from_code(str(told.get("code")), "agent", str(told.get("message") or "the agent failed"))
 
     async def cancel(self) -> None:
         """Tell the task, wherever it runs, that its answer is no longer wanted."""
+        if not self.attempt:
+            return  # never published
         try:
             await self._state.hset(self._key, "cancelled", str(self.attempt))
         except (RedisError, OSError):
@@ -98,14 +106,10 @@ class AgentCall:
         except ConnectionFailed:
             logger.warning("agent task could not be queued", extra=arguments)
 
-    async def _read(self) -> AsyncIterator[str]:
-        while True:
-            frame = await self._frames.get()
-            if frame.kind is Kind.AGENT_DELTA and frame.seq == self._next_delta:
-                self._next_delta += 1
-                yield frame.payload.decode("utf-8", "replace")
-            elif frame.kind is Kind.AGENT_DONE:
-                return
-            elif frame.kind is Kind.AGENT_FAILED:
-                told = frame.json()
-                raise from_code(str(told.get("code")), "agent", str(told.get("message") or "the agent failed"))
+    async def _next_frame(self) -> Frame:
+        """Return what the task says next. Only waiting counts against the agent, not the time its text is spoken."""
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                return await self._frames.get()
+        except TimeoutError as error:
+            raise OperationTimeout("agent", "the agent did not finish in time") from error

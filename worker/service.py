@@ -39,17 +39,18 @@ async def serve(
         worker, sender = await _open(stack, config, deployment, remote, publisher)
         with redis_errors("worker"):
             await worker.start()
-        tasks = [
-            asyncio.create_task(sender.run(), name="sender"),
-            asyncio.create_task(worker.run(), name="worker"),
-        ]
-        try:
-            yield worker
-        finally:
-            await worker.stop()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        # A loop that dies takes the process with it: better no worker than one that holds lanes and does not read them.
+        async with asyncio.TaskGroup() as group:
+            loops = [
+                group.create_task(sender.run(), name="sender"),
+                group.create_task(worker.run(), name="worker"),
+            ]
+            try:
+                yield worker
+            finally:
+                await worker.stop()
+                for task in loops:
+                    task.cancel()
 
 
 async def _open(

@@ -72,17 +72,20 @@ class SessionRunner:
             case Kind.PLAY if self._pipeline:
                 self._pipeline.say(frame.payload)
             case Kind.ATTACH | Kind.DETACH | Kind.CLOSE | Kind.PLAYED | Kind.DTMF:
-                try:
-                    self._control.put_nowait(frame)
-                except asyncio.QueueFull:
-                    logger.warning("control frame dropped", extra={"session_id": self.record.id})
+                self._queue(frame)
             case _:
                 pass
+
+    def _queue(self, frame: Frame) -> None:
+        if self._control.full():
+            self._control.get_nowait()  # the oldest: what was asked last counts
+            logger.warning("control frame dropped", extra={"session_id": self.record.id})
+        self._control.put_nowait(frame)
 
     def stop(self, reason: str) -> None:
         """End the session from this process."""
         self._reason = self._reason or reason
-        self._control.put_nowait(Frame(session=self.record.id, kind=Kind.CLOSE))
+        self._queue(Frame(session=self.record.id, kind=Kind.CLOSE))
 
     def abandon(self) -> None:
         """Before cancelling: another worker holds the lane now, so write nothing more."""
@@ -144,16 +147,19 @@ class SessionRunner:
     async def _next(self, pipeline: Pipeline, ended: asyncio.Task[None], wait_s: float | None) -> float | None:
         """Handle one control frame; return how long to wait for the next, None for ever."""
         getting = asyncio.create_task(self._control.get(), name="control")
-        done, _ = await asyncio.wait({getting, ended}, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
-        if getting not in done:
-            getting.cancel()
-            if ended in done:
-                ended.result()
-                self._reason = Reason.CLOSED
-            else:
-                self._reason = Reason.EXPIRED if wait_s == CONNECT_S else Reason.HANGUP
-            return None
-        return await self._handle(pipeline, getting.result(), wait_s)
+        try:
+            done, _ = await asyncio.wait({getting, ended}, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if not getting.done():
+                getting.cancel()
+        if getting in done:
+            return await self._handle(pipeline, getting.result(), wait_s)
+        if ended in done:
+            ended.result()
+            self._reason = Reason.CLOSED
+        else:
+            self._reason = Reason.EXPIRED if wait_s == CONNECT_S else Reason.HANGUP
+        return None
 
     async def _handle(self, pipeline: Pipeline, frame: Frame, wait_s: float | None) -> float | None:
         match frame.kind:

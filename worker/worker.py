@@ -200,8 +200,11 @@ class Worker:
                 await asyncio.sleep(RETRY_READ_S)
                 continue
             for stream, frames in batches:
+                lane = self._by_stream.get(stream)
+                if lane is None:
+                    continue  # lost while we were reading
                 for frame in frames:
-                    await self._dispatch(self._by_stream[stream], frame)
+                    await self._dispatch(lane, frame)
 
     async def _dispatch(self, lane: Lane, frame: Frame) -> None:
         runner = self._sessions.get(frame.session)

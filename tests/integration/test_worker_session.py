@@ -255,3 +255,42 @@ async def test_a_configuration_update_reaches_new_sessions(
     caller = await place()
     await caller.speak(SPEECH)
     assert (await caller.until("transcript", role="user", final=True))["text"] == "something new"
+
+
+async def test_an_answer_that_takes_long_to_speak_is_no_timeout(place: Place, tasks: ScriptedTasks) -> None:
+    """Only the agent's thinking counts against its 2 s, not the 4 s of speech."""
+    caller = await place()
+    tasks.script = lambda turn, attempt: ["This sentence is quite long indeed. ", "And then a second one comes, too."]
+    await caller.speak(SPEECH)
+    said = await caller.until("transcript", role="agent", final=True)
+    assert said["text"].endswith("too.")
+    assert not [event for event in caller.events if event["type"] == "error"]
+
+
+@pytest.mark.parametrize("payload", [b"", b"[]", b"{}", b'{"inbox":"i","attachment":"a","sample_rate":"x"}'])
+async def test_a_malformed_frame_costs_its_session_only(
+    place: Place, worker: Worker, tasks: ScriptedTasks, caplog: pytest.LogCaptureFixture, payload: bytes
+) -> None:
+    """The worker and its other sessions go on."""
+    healthy, broken = await place(), await place(attach=False)
+    await broken.write(Frame(session=broken.session, kind=Kind.ATTACH, payload=payload))
+    await eventually(lambda: "failed" in tasks.reports(broken.session))
+    await healthy.speak(SPEECH)
+    await healthy.until("audio_start", turn=1)
+    assert worker.sessions == {healthy.session}
+    caplog.clear()
+
+
+async def test_a_loop_that_dies_ends_the_worker(
+    config: BackendConfig, deployment: Deployment, tasks: ScriptedTasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No worker is better than one that holds lanes and does not read them; it gives them back."""
+
+    async def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("voicebackend.channel.Reader.read", broken)
+    with pytest.raises(ExceptionGroup) as caught:
+        async with serve(config, deployment, publisher=tasks):
+            await asyncio.sleep(10)
+    assert caught.group_contains(ZeroDivisionError, depth=2)

@@ -13,6 +13,7 @@ from voicebackend.events import Clear, Error, State, Transcript
 from voicebackend.interfaces import Engines, Pipeline, TransportLink
 from voicebackend.session import PIPELINE_TRANSITIONS, PipelineState, advance
 from voicebackend.streams import Frame
+from voicebackend.telemetry import frames_dropped
 from worker.agent_call import AgentCall
 from worker.pipelines.answer import Answer, stop
 from worker.pipelines.ear import Ear, Utterance
@@ -25,6 +26,9 @@ logger = logging.getLogger(__name__)
 
 INTERRUPT_S = 0.3
 """Seconds of speech after which the agent falls silent."""
+
+MAX_ANNOUNCEMENTS = 64
+"""Pieces of the application's audio that may wait to be played."""
 
 
 class SttTtsPipeline(Pipeline):
@@ -80,6 +84,9 @@ class SttTtsPipeline(Pipeline):
 
     def say(self, pcm: bytes) -> None:
         """Play the application's audio once the agent is silent."""
+        if len(self._announcing) >= MAX_ANNOUNCEMENTS:
+            frames_dropped.add(1, {"where": "announcements"})
+            return
         task = asyncio.create_task(self._mouth.play(0, pcm, PIPELINE_RATE), name="announcement")
         self._announcing.add(task)
         task.add_done_callback(self._announcing.discard)
