@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -152,3 +153,14 @@ def test_a_stack_that_is_killed_leaves_nothing_behind(up: subprocess.Popen[str])
     up.kill()
     assert up.wait(10) == -signal.SIGKILL
     assert wait_until_gone(processes) == []
+
+
+def test_a_port_that_is_taken_ends_the_stack_with_its_reason(environ: dict[str, str]) -> None:
+    """Control's own words are shown, nothing stays behind."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        command = [*COMMAND, "up", "--port", port]
+        done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "control ended with code 1" in done.stderr
+    assert "VOICEBACKEND_PORT" in done.stderr
