@@ -35,10 +35,7 @@ async def reply_texts(function: Callable[[Any], Any], argument: Any) -> AsyncGen
 
 
 async def _items(function: Callable[[Any], Any], argument: Any) -> AsyncGenerator[Any, None]:
-    if _is_async(function):
-        results = _unfolded(function(argument))
-    else:
-        results = _from_thread(function, argument)
+    results = _unfolded(function(argument)) if _is_async(function) else _from_thread(function, argument)
     async with aclosing(results):
         async for item in results:
             yield item

@@ -15,7 +15,7 @@ from voicebackend import (
     VoiceBackend,
     VoiceSession,
 )
-from voicebackend.client.session import MAX_AHEAD_S, Pace
+from voicebackend.client.pace import MAX_AHEAD_S, Pace
 from voicebackend.errors import (
     AuthenticationFailed,
     ErrorCode,
