@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from voicebackend import remote
 from voicebackend.agents import AgentFunction, find_agent
-from voicebackend.calls import PREFIX
+from voicebackend.remote.calls import PREFIX
 
 
 def lookup(name: str) -> AgentFunction:

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from voicebackend.agents import HistoryEntry, Turn
-from voicebackend.calls import Reference, decode, encode
 from voicebackend.errors import AgentError, AuthorizationFailed, InvalidConfig, InvalidFormat, OperationTimeout
 from voicebackend.hooks import AudioProcessor, AuthHook, AuthResult, DataRetentionHook, RateLimiter, TelephonyHook
 from voicebackend.remote import Objects, Remote, resolve
+from voicebackend.remote.calls import Reference, decode, encode
 from voicebackend.streams import MAX_PAYLOAD, Keys
 
 KEYS = Keys()

@@ -9,8 +9,8 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from voicebackend.agents import Turn
-from voicebackend.calls import Reference, encode
 from voicebackend.errors import InvalidFormat
+from voicebackend.remote.calls import Reference, encode
 
 
 class Caller(Protocol):

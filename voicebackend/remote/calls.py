@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import struct
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,7 +19,7 @@ from urllib.parse import parse_qs, urlencode
 from voicebackend.agents import HistoryEntry, Turn
 from voicebackend.errors import InvalidConfig, InvalidFormat
 from voicebackend.hooks import AuthResult
-from voicebackend.streams import MAX_PAYLOAD
+from voicebackend.streams import MAX_PAYLOAD, NO_SESSION, Frame, Kind
 
 PREFIX = "remote:"
 """Begins every reference to an object in another process."""
@@ -129,3 +130,8 @@ _READERS: Mapping[str, Any] = {
     "auth": lambda fields: AuthResult(**fields),
     "turn": _turn,
 }
+
+
+def call_frame(kind: Kind, number: int, payload: bytes) -> Frame:
+    """Return the frame of a call or of a result; ``number`` is the call's."""
+    return Frame(session=NO_SESSION, kind=kind, seq=number, payload=payload, time_ms=round(time.time() * 1000))
