@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from embedded_harness import (
+    CONFIG,
     HEARD,
     answer_of,
     next_error,
@@ -21,7 +23,14 @@ from voicebackend import (
     agent,
 )
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def backend() -> AsyncIterator[VoiceBackend]:
+    """Give one embedded backend to all these conversations: what one of them does is nothing to the next."""
+    async with VoiceBackend(CONFIG) as backend:
+        yield backend
 
 
 def plain(said: str) -> str:

@@ -25,7 +25,6 @@ WANTED = SessionConfig(user_id="u", transport="websocket", agent_callback=lambda
 @pytest.mark.parametrize(("real", "double"), [(VoiceBackend, MockVoiceBackend), (VoiceSession, MockVoiceSession)])
 def test_the_double_has_the_interface_of_the_real_one(real: type, double: type) -> None:
     """Every public method of the real class is there, with the same parameters."""
-
     for name, method in inspect.getmembers(real, inspect.isfunction):
         if not name.startswith("_"):
             assert (
