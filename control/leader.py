@@ -33,7 +33,7 @@ class Leadership:
         self._redis, self._key, self._ttl_ms = redis, key, round(ttl_s * 1000)
         self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         """What the lock holds while this process leads."""
-        self._leads = False
+        self._leads: bool | None = None  # not known yet: what it turns out to be is said once, standby too
 
     def __repr__(self) -> str:
         return f"<Leadership [{'leader' if self._leads else 'standby'}]>"

@@ -65,7 +65,8 @@ def celery_process(
     folder.mkdir(parents=True)
     log = folder / "log"
     path = os.pathsep.join(str(ROOT / part) for part in (".", "tests/helpers"))
-    env = {**os.environ, **deployment.to_env(), "VOICEBACKEND_PROVIDER": "mock", "PYTHONPATH": path, **environment}
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}  # as operators run it
+    env = {**inherited, **deployment.to_env(), "VOICEBACKEND_PROVIDER": "mock", "PYTHONPATH": path, **environment}
     command = [sys.executable, "-m", "celery", "-A", "control", *arguments]
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=folder, env=env, stdout=output, stderr=output)

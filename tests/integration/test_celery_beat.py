@@ -16,7 +16,7 @@ from voicebackend.tasks import Queue
 
 pytestmark = pytest.mark.integration
 
-LEADS = "leader: leads now"
+LEADS, STANDS_BY = "leader: leads now", "leader: stands by"
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def beats(deployment: Deployment, tmp_path: Path) -> Iterator[tuple[CeleryProces
     with celery_process(deployment, tmp_path / "first", "beat") as first:
         first.wait_for(LEADS)
         with celery_process(deployment, tmp_path / "second", "beat") as second:
-            second.wait_for("starting")
+            second.wait_for(STANDS_BY)
             yield first, second
 
 
@@ -80,5 +80,5 @@ def test_a_leader_that_loses_its_lock_stands_by_and_lives(
     """Someone else holds it now: pause, do not crash."""
     first, _ = beats
     redis_sync.set(deployment.keys.leader("beat"), "someone-else", ex=60)
-    first.wait_for("leader: stands by", 20)
+    first.wait_for(STANDS_BY, 20)
     assert first.process.poll() is None

@@ -52,6 +52,15 @@ def test_a_leader_that_resigns_is_replaced_at_once_and_one_that_does_not_lead_re
     assert second.renew()
 
 
+def test_a_standby_says_so_once_when_it_starts(redis_sync: SyncRedis, caplog: pytest.LogCaptureFixture) -> None:
+    """Its log is all that an operator sees of it."""
+    caplog.set_level("INFO")
+    first, second = Leadership(redis_sync, KEY), Leadership(redis_sync, KEY)
+    for leadership in (first, second, first, second):
+        leadership.renew()
+    assert [record.message for record in caplog.records] == ["leader: leads now", "leader: stands by"]
+
+
 def test_without_redis_nobody_leads() -> None:
     """Better nothing is sent than twice."""
     with connect_sync("unix:///nowhere/redis.sock") as nowhere:
