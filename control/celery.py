@@ -10,10 +10,8 @@ from kombu.entity import Queue as KombuQueue
 from control import celery_process
 from control.tasks.wrapper import GaveUp, body_of
 from voicebackend.settings import Deployment
-from voicebackend.tasks import AGENTS_TURN, SESSIONS_EXPIRE, TASKS, Queue, Task, celery_settings
+from voicebackend.tasks import AGENTS_TURN, EXPIRE_S, SESSIONS_EXPIRE, TASKS, Queue, Task, celery_settings
 
-EXPIRE_S = 5.0
-"""Seconds between looks at sessions that nobody holds any more."""
 AGENT_LIMIT_S = 330
 """Seconds for an agent's turn in a prefork child: more than the longest ``timeout``, which ends it first."""
 

@@ -10,17 +10,23 @@ from contextvars import copy_context
 from functools import partial
 from typing import Any, Protocol
 
+from redis.exceptions import RedisError
+
 from voicebackend._importer import load
 from voicebackend.errors import ConnectionFailed
+from voicebackend.retry import RetryPolicy, retrying
 from voicebackend.settings import Deployment
 from voicebackend.tasks import Queue, Task, celery_settings
-from voicebackend.telemetry import inject
+from voicebackend.telemetry import described, inject
 
 logger = logging.getLogger(__name__)
 
 TRACE_HEADER = "traceparent"
 _PUBLISH_THREADS = 4
-_INLINE_THREADS = 64
+_INLINE_THREADS = {Queue.AGENTS: 256}
+"""Agents think as long as they like: in threads of their own they hold up no session's start or end."""
+_FEW_THREADS = 8
+_END_S = 2.0
 
 
 class Publisher(Protocol):
@@ -74,32 +80,50 @@ class CeleryPublisher:
 
 
 class InlinePublisher:
-    """Runs the function behind a task in a thread of this process: for the embedded library."""
+    """Runs the function behind a task in a thread of this process: for the embedded library.
+
+    Failures that may pass are tried again as often as a Celery worker would; any other is logged.
+    """
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(_INLINE_THREADS, thread_name_prefix="task")
-        self._running: set[asyncio.Future[None]] = set()
+        self._threads = {
+            queue: ThreadPoolExecutor(_INLINE_THREADS.get(queue, _FEW_THREADS), thread_name_prefix=f"task {queue}")
+            for queue in Queue
+        }
+        self._running: set[asyncio.Task[None]] = set()
 
     async def publish(self, task: Task, **arguments: Any) -> None:
-        """Start the task's function; its failure is logged, as a Celery worker would."""
+        """Start the task's function, and return before it is done."""
         function: Callable[..., None] = load(task.function, field=task.name)
-        run = partial(_run_inline, task, function, arguments)
-        running = asyncio.get_running_loop().run_in_executor(self._threads, partial(copy_context().run, run))
+        work = partial(copy_context().run, partial(_run_inline, task, function, arguments))
+        running = asyncio.create_task(self._run(task, work), name=f"task {task.name}")
         self._running.add(running)
         running.add_done_callback(self._running.discard)
 
     async def aclose(self) -> None:
         """Give running functions a moment, then let go of them."""
         if self._running:
-            await asyncio.wait(self._running, timeout=2)
-        self._threads.shutdown(wait=False, cancel_futures=True)
+            _, late = await asyncio.wait(self._running, timeout=_END_S)
+            for running in late:
+                running.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        for threads in self._threads.values():
+            threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _run(self, task: Task, work: Callable[[], None]) -> None:
+        """Run the task until it is done or given up; between tries no thread is held."""
+        loop, threads = asyncio.get_running_loop(), self._threads[task.queue]
+        try:
+            await retrying(RetryPolicy(max_retries=task.max_retries), lambda: loop.run_in_executor(threads, work))
+        except Exception as error:  # noqa: BLE001 - nobody waits for it: the log is where it is told
+            logger.error("task given up", extra={"task": task.name, **described(error)})  # noqa: TRY400 - without words
 
 
 def _run_inline(task: Task, function: Callable[..., None], arguments: Mapping[str, Any]) -> None:
     try:
         function(**arguments)
-    except Exception:
-        logger.exception("task failed", extra={"task": task.name})
+    except (RedisError, OSError) as error:
+        raise ConnectionFailed(task.name, type(error).__name__) from error
 
 
 def publisher_for(deployment: Deployment) -> Publisher:

@@ -87,6 +87,8 @@ TASKS: Mapping[str, Task] = {
 }
 """Every task by name."""
 
+EXPIRE_S = 5.0
+"""Seconds between runs of ``sessions.expire``."""
 TIME_LIMIT_S = 60
 """Seconds after which a prefork child that runs a task is replaced."""
 VISIBILITY_TIMEOUT_S = 180

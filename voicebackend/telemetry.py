@@ -139,14 +139,15 @@ class JsonFormatter(logging.Formatter):
             line |= {"trace_id": f"{where.trace_id:032x}", "span_id": f"{where.span_id:016x}"}
         line |= {name: value for name, value in vars(record).items() if name not in _STANDARD_FIELDS}
         if record.exc_info and record.exc_info[1] is not None:
-            line |= _exception(record.exc_info[1])
+            line |= described(record.exc_info[1])
         return json.dumps(line, default=str)
 
 
 _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
-def _exception(error: BaseException) -> dict[str, Any]:
+def described(error: BaseException) -> dict[str, Any]:
+    """Return the fields with which a log tells of an error: its type and place, its words only if they are ours."""
     places, trail = [], error.__traceback__
     while trail is not None:
         places.append(f"{trail.tb_frame.f_code.co_filename}:{trail.tb_lineno}")

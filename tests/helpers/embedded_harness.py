@@ -67,6 +67,12 @@ def command_of(pid: int) -> str:
         return ""
 
 
+def environment_of(pid: int) -> dict[str, str]:
+    """Return a process's environment variables."""
+    lines = Path(f"/proc/{pid}/environ").read_text().split("\0")
+    return dict(line.split("=", 1) for line in lines if line)
+
+
 def is_alive(pid: int) -> bool:
     """Tell whether a process runs; one that nobody waited for does not."""
     try:

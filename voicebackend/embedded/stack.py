@@ -23,8 +23,8 @@ from voicebackend.host import LOG_LEVEL
 from voicebackend.remote import Objects
 from voicebackend.settings import Deployment
 
-SERVICES = ("control.service:serve", "worker.service:serve")
-"""Known by name only: this package imports neither."""
+SERVICES = ("control.service:serve", "worker.service:serve", "voicebackend.schedule:serve")
+"""Known by name only: this package imports none of them."""
 START_S = 60.0
 """Seconds until the child must be ready; a second with ``mock``, longer where models are loaded."""
 

@@ -14,18 +14,26 @@ from embedded_harness import (
     CONFIG,
     children_of,
     command_of,
+    environment_of,
     is_alive,
     wanted,
 )
 
+from control.sessions.store import SessionStore
 from voicebackend import (
     BackendConfig,
     ConnectionState,
     Health,
     PersistenceStatus,
+    PipelineType,
+    SessionState,
+    Transport,
     VoiceBackend,
 )
+from voicebackend._redis import connect
 from voicebackend.errors import InvalidConfig, ProviderNotFound
+from voicebackend.record import SessionRecord
+from voicebackend.streams import Keys
 
 pytestmark = pytest.mark.integration
 
@@ -93,6 +101,29 @@ async def test_servers_that_die_are_noticed(backend: VoiceBackend) -> None:
         while backend.connection_state() is not ConnectionState.ERROR:  # noqa: ASYNC110 - it has no event
             await asyncio.sleep(0.02)
     assert await backend.health_check() is Health.UNHEALTHY
+
+
+async def test_a_session_that_got_lost_is_ended(backend: VoiceBackend) -> None:
+    """The schedule runs without Celery too: a session that was never placed fails within seconds."""
+    [host] = [pid for pid in children_of(os.getpid()) if "voicebackend.host" in command_of(pid)]
+    redis = connect(environment_of(host)["VOICEBACKEND_STATE_URL"])
+    lost = SessionRecord(
+        id="a" * 32,
+        tenant="default",
+        user_id="u",
+        provider="mock",
+        transport=Transport.WEBSOCKET,
+        pipeline_type=PipelineType.STT_TTS,
+        created_at=time.time() - 60,
+    )
+    try:
+        await SessionStore(redis, Keys()).create(lost)
+        async with asyncio.timeout(20):
+            while (await backend.get_session(lost.id)).view.state is not SessionState.FAILED:  # noqa: ASYNC110 - it has no event
+                await asyncio.sleep(0.1)
+    finally:
+        await redis.aclose()
+    assert (await backend.get_session(lost.id)).view.reason == "timeout"
 
 
 PROGRAM = """

@@ -1,0 +1,31 @@
+"""The schedule where there is no Celery beat: a service of ``voicebackend.host`` in the embedded library."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from voicebackend._background import Background
+from voicebackend.config import BackendConfig
+from voicebackend.publisher import Publisher, publisher_for
+from voicebackend.settings import Deployment
+from voicebackend.tasks import EXPIRE_S, SESSIONS_EXPIRE
+
+
+@asynccontextmanager
+async def serve(_config: BackendConfig, deployment: Deployment, *, remote: Any = None) -> AsyncIterator[None]:
+    """Publish ``sessions.expire`` every 5 s while the context is open; ``remote`` is not needed."""
+    async with AsyncExitStack() as stack:
+        publisher, background = publisher_for(deployment), Background()
+        stack.push_async_callback(publisher.aclose)
+        stack.push_async_callback(background.aclose)
+        background.start(_expire(publisher), name="schedule of sessions.expire")
+        yield
+
+
+async def _expire(publisher: Publisher) -> None:
+    while True:
+        await publisher.publish(SESSIONS_EXPIRE)
+        await asyncio.sleep(EXPIRE_S)
