@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
 import sys
 import time
@@ -23,8 +24,14 @@ from voicebackend.tasks import Queue
 
 READY_S = 90.0
 """Seconds until every process must be ready; models take most of it."""
-AGENT_THREADS = 32
-"""Agents that may think at once."""
+AGENT_THREADS = 128
+"""Tasks that may run at once; most are agents that think.
+
+One Celery worker takes every queue here. Production runs a worker for each kind of work, so that slow agents hold up
+no session's start or end.
+"""
+_TAKES_TASKS = re.compile(r"celery@\S+ ready\.")
+"""What a Celery worker logs once it consumes its queues."""
 DEMO_AGENTS = "voicebackend.demo.agent"
 _POLL_S = 0.1
 _REDIS_VARIABLES = ("VOICEBACKEND_REDIS_URL", "VOICEBACKEND_STATE_URL")
@@ -54,6 +61,7 @@ class Stack:
     def __init__(self, deployment: Deployment, config: Mapping[str, str], on_line: OnLine) -> None:
         agents = dict.fromkeys((*deployment.agents, DEMO_AGENTS))
         self._deployment, self._config, self._on_line = replace(deployment, agents=tuple(agents)), config, on_line
+        self._takes_tasks = False
         self._stack = AsyncExitStack()
         self.processes: list[ManagedProcess] = []
 
@@ -93,13 +101,17 @@ class Stack:
             deployment = deployment.with_redis(redis.url)
         env = {**os.environ, **deployment.to_env(), **self._config}
         for name, module in _commands().items():
-            process = ManagedProcess(name, [sys.executable, "-m", *module], env=env, on_line=self._on_line)
+            process = ManagedProcess(name, [sys.executable, "-m", *module], env=env, on_line=self._hear)
             self._stack.push_async_callback(process.stop)
             await process.start()
             self.processes.append(process)
 
+    def _hear(self, name: str, line: str) -> None:
+        self._takes_tasks |= name == "celery" and bool(_TAKES_TASKS.search(line))
+        self._on_line(name, line)
+
     async def _until_ready(self) -> None:
-        """Wait until control says that sessions can be had, and Celery that it takes tasks.
+        """Wait until control says that a worker has room for sessions, and Celery that it takes tasks.
 
         Raises:
             PipelineError: a process ended.
@@ -112,7 +124,7 @@ class Stack:
                 for process in self.processes:
                     if process.returncode is not None:
                         raise ended(process)
-                if await _is_ready(client, f"{self.url}/readyz"):
+                if self._takes_tasks and await _is_ready(client, f"{self.url}/readyz"):
                     return
                 await asyncio.sleep(_POLL_S)
         raise ConnectionTimeout("up", f"the stack was not ready within {READY_S:g} s: see the log")
