@@ -11,7 +11,7 @@ from typing import TypeVar
 from voicebackend.errors import VoiceBackendError
 
 MAX_DELAY_S = 30.0
-"""Seconds that a delay never exceeds."""
+"""Seconds that a delay never exceeds, unless its policy says less."""
 
 T = TypeVar("T")
 
@@ -24,6 +24,8 @@ class RetryPolicy:
     """Tries after the first."""
     delay_s: float = 1.0
     """Seconds before the first retry; doubles each time."""
+    max_delay_s: float = MAX_DELAY_S
+    """Seconds that a delay never exceeds."""
 
     def delay_after(self, attempt: int, error: VoiceBackendError, *, jitter: float) -> float | None:
         """Return the seconds to wait after the attempt (1 is the first) that failed, or None to give up.
@@ -32,9 +34,9 @@ class RetryPolicy:
         """
         if not error.retryable or attempt > self.max_retries:
             return None
-        delay: float = min(MAX_DELAY_S, self.delay_s * 2.0 ** (attempt - 1)) * jitter
+        delay: float = min(self.max_delay_s, self.delay_s * 2.0 ** (attempt - 1)) * jitter
         if error.retry_after is not None:
-            return min(MAX_DELAY_S, max(delay, error.retry_after))
+            return min(self.max_delay_s, max(delay, error.retry_after))
         return delay
 
 

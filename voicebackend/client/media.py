@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import time
 from contextlib import suppress
 from typing import Protocol
 
@@ -33,6 +32,10 @@ MAX_QUEUED = 64
 """Messages that wait for the socket; then who sends waits too."""
 CLOSE_S = 2.0
 """Seconds that the server has to say ``ended`` after ``stop``."""
+COMING_BACK = RetryPolicy(max_retries=1000, delay_s=0.25, max_delay_s=2.0)
+"""Between tries to find a lost session; it is ``RESUME_S`` that ends them."""
+TRY_S = 5.0
+"""Seconds for one try, so that one that hangs leaves time for others."""
 _MAX_MESSAGE = max(MAX_TEXT_BYTES, 256 * 1024)
 _FINAL = frozenset(CLOSE_CODES.values())
 """Close codes after which coming back is of no use."""
@@ -61,11 +64,8 @@ class MediaListener(Protocol):
 class MediaSocket:
     """Sends and receives; when the connection is lost it comes back within 20 s without the caller's doing."""
 
-    def __init__(
-        self, client: aiohttp.ClientSession, url: str, *, listener: MediaListener, policy: RetryPolicy, timeout_s: float
-    ) -> None:
-        self._client, self._url, self._listener = client, url, listener
-        self._policy, self._timeout_s = policy, timeout_s
+    def __init__(self, client: aiohttp.ClientSession, url: str, *, listener: MediaListener, timeout_s: float) -> None:
+        self._client, self._url, self._listener, self._timeout_s = client, url, listener, timeout_s
         self._outgoing: asyncio.Queue[Message | bytes] = asyncio.Queue(MAX_QUEUED)
         self._background = Background()
         self._over = asyncio.Event()
@@ -80,7 +80,7 @@ class MediaSocket:
 
         """
         self._rate = sample_rate
-        socket = await self._connect((SUBPROTOCOL, TOKEN_PREFIX + token), None)
+        socket = await self._connect((SUBPROTOCOL, TOKEN_PREFIX + token), None, self._timeout_s)
         self._background.start(self._run(socket), name="media socket")
 
     async def send(self, message: Message | bytes) -> None:
@@ -168,21 +168,28 @@ class MediaSocket:
         return told
 
     async def _come_back(self) -> aiohttp.ClientWebSocketResponse:
-        deadline, attempt = time.monotonic() + RESUME_S, 0
-        while True:
-            attempt += 1
-            try:
-                return await self._connect((SUBPROTOCOL,), events.Auth(resume=self._resume_token))
-            except VoiceBackendError as error:
-                delay = self._policy.delay_after(attempt, error, jitter=random.random())  # noqa: S311 - jitter
-                if delay is None or time.monotonic() + delay > deadline:
-                    raise
-            await asyncio.sleep(delay)
+        """Try again and again for as long as the session waits; at once raise what cannot pass."""
+        attempt = 0
+        try:
+            async with asyncio.timeout(RESUME_S):
+                while True:
+                    attempt += 1
+                    try:
+                        return await self._connect((SUBPROTOCOL,), events.Auth(resume=self._resume_token), TRY_S)
+                    except VoiceBackendError as error:
+                        delay = COMING_BACK.delay_after(attempt, error, jitter=random.random())  # noqa: S311 - jitter
+                        if delay is None:
+                            raise
+                    await asyncio.sleep(delay)
+        except TimeoutError as error:
+            raise ConnectionTimeout("resume", f"the session was not found again within {RESUME_S:g} s") from error
 
-    async def _connect(self, protocols: tuple[str, ...], auth: Message | None) -> aiohttp.ClientWebSocketResponse:
+    async def _connect(
+        self, protocols: tuple[str, ...], auth: Message | None, timeout_s: float
+    ) -> aiohttp.ClientWebSocketResponse:
         """Open a socket and return it once the server is ready."""
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(timeout_s):
                 socket = await self._client.ws_connect(self._url, protocols=protocols, max_msg_size=_MAX_MESSAGE)
                 try:
                     for message in (auth, events.Start(sample_rate=self._rate)):

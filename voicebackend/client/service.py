@@ -41,7 +41,6 @@ class SessionService:
     def __init__(self, api: HttpApi, config: BackendConfig, objects: Objects | None) -> None:
         self._api, self._objects = api, objects
         self._timeout_s = config.timeout.total_seconds()
-        self._policy = retry_policy(config)
 
     async def create(self, config: SessionConfig, defaults: BackendConfig) -> tuple[SessionCreated, str]:
         """Create a session; return it and the reference to its agent, empty if that is no object of ours."""
@@ -95,8 +94,7 @@ class SessionService:
         """Open the caller's socket with a fresh token."""
         told = await self._api.send("start", "POST", f"{_path(session_id)}/token")
         issued = _Token.model_validate(told)
-        client, policy = self._api.client, self._policy
-        socket = MediaSocket(client, issued.connect_url, listener=listener, policy=policy, timeout_s=self._timeout_s)
+        socket = MediaSocket(self._api.client, issued.connect_url, listener=listener, timeout_s=self._timeout_s)
         await socket.open(issued.token, sample_rate)
         return socket
 

@@ -18,6 +18,7 @@ from voicebackend import (
 from voicebackend.client.pace import MAX_AHEAD_S, Pace
 from voicebackend.errors import (
     AuthenticationFailed,
+    ConnectionTimeout,
     ErrorCode,
     InvalidFormat,
     SessionAlreadyActive,
@@ -135,11 +136,6 @@ async def test_a_lost_connection_is_found_again_with_the_resume_token(
     double: ControlDouble, backend: VoiceBackend, session: VoiceSession
 ) -> None:
     """The caller comes back by itself; audio sent meanwhile arrives."""
-
-    async def lose(line: Line) -> None:
-        await greet(line)
-        line.cut()
-
     back = asyncio.Event()
 
     async def return_(line: Line) -> None:
@@ -164,10 +160,6 @@ async def test_a_connection_that_cannot_be_found_again_ends_the_session_with_its
 ) -> None:
     """Where the gateway refuses the return, streams end and the error is kept."""
 
-    async def lose(line: Line) -> None:
-        await greet(line)
-        line.cut()
-
     async def refuse(line: Line) -> None:
         await line.tell(Error(code=ErrorCode.AUTHENTICATION_FAILED, message="the token is spent"))
         await line.socket.close(code=CloseCode.UNAUTHENTICATED)
@@ -176,8 +168,44 @@ async def test_a_connection_that_cannot_be_found_again_ends_the_session_with_its
     await session.start()
     assert [pcm async for pcm in session.agent_audio()] == []
     assert isinstance(session.error, AuthenticationFailed)
+    assert len(double.lines) == 2
     assert session.connection_state() is ConnectionState.ERROR
     assert session.state() is PipelineState.ERROR
+
+
+async def lose(line: Line) -> None:
+    """Play a gateway whose connection breaks once the session listens."""
+    await greet(line)
+    line.cut()
+
+
+async def vanish(line: Line) -> None:
+    """Play a gateway that is not there yet."""
+    line.cut()
+
+
+async def test_a_lost_connection_is_looked_for_as_long_as_the_session_waits(
+    double: ControlDouble, backend: VoiceBackend, session: VoiceSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However few retries requests have: the eighth try finds it."""
+    monkeypatch.setattr("voicebackend.client.media.random.random", lambda: 0.01)
+    double.scripts = [lose, *[vanish] * 7, greet]
+    await session.start()
+    await until(lambda: len(double.lines) == 9 and backend.connection_state() is ConnectionState.CONNECTED)
+    assert session.persistence_status() is PersistenceStatus.ACTIVE
+
+
+async def test_looking_for_a_lost_connection_ends_with_the_sessions_patience(
+    double: ControlDouble, session: VoiceSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When time is up, streams end and the error says so."""
+    monkeypatch.setattr("voicebackend.client.media.RESUME_S", 0.5)
+    monkeypatch.setattr("voicebackend.client.media.random.random", lambda: 0.1)
+    double.scripts = [lose, vanish]
+    await session.start()
+    assert [pcm async for pcm in session.agent_audio()] == []
+    assert isinstance(session.error, ConnectionTimeout)
+    assert len(double.lines) > 3
 
 
 async def test_another_socket_that_took_over_ends_this_one(double: ControlDouble, session: VoiceSession) -> None:
