@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from typing import Any
 
 from control.context import TaskContext
 from voicebackend._redis import redis_errors
-from voicebackend.errors import SessionNotActive
+from voicebackend.errors import SessionNotActive, VoiceBackendError
 from voicebackend.record import SessionRecord, decode_log
 from voicebackend.session import SessionState
+from voicebackend.streams import Frame, Kind, json_payload
 from voicebackend.tasks import RETENTION_APPLY
+
+logger = logging.getLogger(__name__)
+
+
+async def tell_to_close(shared: TaskContext, record: SessionRecord, reason: str) -> bool:
+    """Tell the lane's holder to end a session; False if that reached nobody, for the lane or Redis is gone."""
+    payload = json_payload({"reason": reason})
+    frame = Frame(session=record.id, kind=Kind.CLOSE, payload=payload, time_ms=round(time.time() * 1000))
+    try:
+        await shared.tell_lane(record.lane, frame)
+    except VoiceBackendError as error:
+        logger.info("nobody told to close", extra={"session_id": record.id, "code": str(error.code)})
+        return False
+    return True
 
 
 async def end_session(shared: TaskContext, session_id: str, state: SessionState, reason: str) -> None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import logging
-import time
 
 from control.context import TaskContext
 from control.sessions.lease import is_held
-from control.tasks.ending import end_session
+from control.tasks.ending import end_session, tell_to_close
 from voicebackend._redis import redis_errors
 from voicebackend.errors import ErrorCode, SessionNotFound, VoiceBackendError
 from voicebackend.record import LIVE_TTL_S, SessionRecord
 from voicebackend.session import SessionState, is_over
-from voicebackend.streams import Frame, Kind, json_payload
 from voicebackend.tasks import SESSIONS_CREATE
 
 LOST_S = 3.0
@@ -68,11 +66,5 @@ async def _lost_because(shared: TaskContext, record: SessionRecord, now: float) 
     if record.state not in _STARTING or now - record.created_at <= GIVE_UP_S:
         return ""
     if record.lane >= 0:
-        await shared.tell_lane(record.lane, close_frame(record.id, ErrorCode.TIMEOUT))
+        await tell_to_close(shared, record, ErrorCode.TIMEOUT)  # whoever hears it: the session is over
     return ErrorCode.TIMEOUT
-
-
-def close_frame(session_id: str, reason: str) -> Frame:
-    """Return what tells a lane's holder to end a session."""
-    payload = json_payload({"reason": reason})
-    return Frame(session=session_id, kind=Kind.CLOSE, payload=payload, time_ms=round(time.time() * 1000))

@@ -13,8 +13,8 @@ from control import context, loop
 from control.context import TaskContext
 from control.sessions.lease import is_held
 from control.sessions.placement import Placement
-from control.tasks.ending import clean_up, end_session
-from control.tasks.reaper import close_frame, reap
+from control.tasks.ending import clean_up, end_session, tell_to_close
+from control.tasks.reaper import reap
 from voicebackend._redis import redis_errors
 from voicebackend.errors import SessionNotActive, SessionNotFound, VoiceBackendError
 from voicebackend.record import SessionRecord, decode_log
@@ -77,9 +77,8 @@ async def _close(shared: TaskContext, session_id: str, reason: str) -> None:
     record = await _find(shared, session_id)
     if record is None or is_over(record.state):
         return
-    if record.lane >= 0 and await is_held(shared.state, shared.keys, record):
-        await shared.tell_lane(record.lane, close_frame(session_id, reason))
-    else:
+    held = record.lane >= 0 and await is_held(shared.state, shared.keys, record)
+    if not (held and await tell_to_close(shared, record, reason)):
         await end_session(shared, session_id, SessionState.ENDED, reason)
 
 

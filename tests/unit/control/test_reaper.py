@@ -82,6 +82,15 @@ async def test_a_session_that_never_gets_ready_fails_with_timeout(
         assert (await lane.until(Kind.CLOSE))[-1].session == record.id
 
 
+async def test_a_session_that_never_gets_ready_fails_though_its_lane_is_gone(shared: TaskContext) -> None:
+    """Nobody hears that it is to close; its slot is free all the same."""
+    record = await placed(shared, state=S.STARTING)
+    await look(shared, record, GIVE_UP_S + 1)
+    failed = await shared.store.get(record.id)
+    assert (failed.state, failed.reason) == (S.FAILED, "timeout")
+    assert await slots(shared) == 0
+
+
 async def test_a_session_whose_worker_is_lost_fails_and_its_slot_is_free_again(shared: TaskContext) -> None:
     """Its log gets the end that the worker could not write, and it is not looked at again."""
     record = await placed(shared)

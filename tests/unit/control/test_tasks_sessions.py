@@ -153,6 +153,18 @@ async def test_closing_a_session_whose_worker_is_gone_ends_it_and_frees_its_slot
         assert await slots(shared) == 0
 
 
+async def test_closing_a_session_whose_lane_is_gone_ends_it_quietly(
+    shared: TaskContext, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As when worker and application stop at once: the lease is there, its stream no longer."""
+    record = await placed(shared)
+    await _close(shared, record.id, "closed")
+    ended = await shared.store.get(record.id)
+    assert (ended.state, ended.reason) == (S.ENDED, "closed")
+    assert await slots(shared) == 0
+    assert [said for said in caplog.records if said.levelname in {"WARNING", "ERROR"}] == []
+
+
 # ---------------------------------------------------------------- report
 
 
