@@ -117,11 +117,6 @@ class Placement:
             reply = await self._take_slot(keys, [session_id, candidate.worker, lane, candidate.cap, LIVE_TTL_S])
         return Slot(reply.decode())
 
-    async def free(self, session_id: str, lane: int) -> None:
-        """Give a slot back."""
-        with redis_errors("place"):
-            await self._redis.srem(self._keys.lane_sessions(lane), session_id)
-
     async def _used(self, workers: Iterable[WorkerInfo]) -> dict[int, int]:
         lanes = sorted({lane for worker in workers for lane in worker.lanes})
         pipe = self._redis.pipeline(transaction=False)
