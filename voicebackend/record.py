@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from voicebackend.config import PipelineType
 from voicebackend.errors import InvalidFormat
-from voicebackend.session import PersistenceStatus, PipelineState, SessionState, SessionView, Transport, is_over
+from voicebackend.session import PersistenceStatus, SessionState, SessionView, Transport, is_over
 
 LIVE_TTL_S = 24 * 3600
 """Seconds that a record and log live while their session may run; renewed while it does."""
@@ -44,7 +44,6 @@ class SessionRecord:
     memory_config: dict[str, Any] = field(default_factory=dict)
     orchestration_config: dict[str, Any] = field(default_factory=dict)
     rag_config: dict[str, Any] = field(default_factory=dict)
-    pipeline_state: PipelineState = PipelineState.IDLE
     created_at: float = 0.0
     """Seconds since the epoch."""
     ended_at: float = 0.0
@@ -88,7 +87,6 @@ class SessionRecord:
             provider=self.provider,
             transport=self.transport,
             pipeline_type=self.pipeline_type,
-            pipeline_state=self.pipeline_state,
             agent=self.agent or None,
             persistence_status=PersistenceStatus.COMPLETED if done else PersistenceStatus.ACTIVE,
             metadata=self.metadata,
@@ -113,7 +111,6 @@ _READERS: Mapping[str, Any] = {
     "Transport": Transport,
     "PipelineType": PipelineType,
     "SessionState": SessionState,
-    "PipelineState": PipelineState,
 }
 
 

@@ -183,7 +183,6 @@ class SessionView(BaseModel):
     provider: str
     transport: Transport
     pipeline_type: PipelineType
-    pipeline_state: PipelineState = PipelineState.IDLE
     persistence_status: PersistenceStatus
     agent: str | None = None
     metadata: dict[str, JsonValue] = {}

@@ -23,7 +23,7 @@ class Incoming:
 
     def __init__(self, view: SessionView, *, ended: Callable[[], None]) -> None:
         self._ended, self._turn = ended, 0
-        self.state = view.pipeline_state
+        self.state = PipelineState.IDLE
         self.connection = ConnectionState.DISCONNECTED
         self.over = is_over(view.state)
         self.error: VoiceBackendError | None = None

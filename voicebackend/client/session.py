@@ -58,7 +58,7 @@ class VoiceSession:
         return self._incoming.error
 
     def state(self) -> PipelineState:
-        """Return what the conversation is doing, as last heard."""
+        """Return what the conversation is doing, as last heard over this socket; ``idle`` before."""
         return self._incoming.state
 
     def connection_state(self) -> ConnectionState:

@@ -103,10 +103,10 @@ def test_what_is_no_record_is_refused(raw: dict[bytes, bytes]) -> None:
 
 
 def test_the_view_hides_what_is_internal() -> None:
-    """No tenant, no epoch; an ended session is completed."""
+    """No tenant, no epoch, nor what only the caller's events tell; an ended session is completed."""
     view = record(state=SessionState.ENDED, ended_at=13.0, reason="closed").view()
     assert view.persistence_status is PersistenceStatus.COMPLETED
-    assert not {"tenant", "epoch", "traceparent"} & set(type(view).model_fields)
+    assert not {"tenant", "epoch", "traceparent", "pipeline_state"} & set(type(view).model_fields)
     assert record().view().ended_at is None
 
 

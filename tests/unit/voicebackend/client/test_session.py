@@ -37,6 +37,7 @@ async def until(condition: Any, seconds: float = 5) -> None:
 
 async def test_the_caller_connects_with_a_token_and_a_rate(double: ControlDouble, session: VoiceSession) -> None:
     """The token goes into the sub-protocol, the rate into ``start``."""
+    assert session.state() is PipelineState.IDLE
     await session.start(sample_rate=8000)
     line = double.lines[0]
     assert line.protocols == ["voicebackend.v1", "token.t0"]
