@@ -95,11 +95,29 @@ class Sender:
     async def _write(self, batch: list[tuple[str, list[Frame]]]) -> None:
         pipe = self._redis.pipeline(transaction=False)
         for stream, frames in batch:
-            pipe.xadd(stream, {FIELD: encode_bundle(frames)}, nomkstream=True, maxlen=MAX_ENTRIES, approximate=True)
+            pipe.xadd(stream, {FIELD: self._encode(frames)}, nomkstream=True, maxlen=MAX_ENTRIES, approximate=True)
         for (stream, frames), entry in zip(batch, await pipe.execute(), strict=True):
             if entry is None:
                 self.dropped += len(frames)
                 logger.debug("streams: nobody owns the stream", extra={"stream": stream, "frames": len(frames)})
+
+    def _encode(self, frames: list[Frame]) -> bytes:
+        """Encode what can be encoded: one frame out of bounds must not hold up those of other sessions."""
+        try:
+            return encode_bundle(frames)
+        except InvalidFormat:
+            good = [frame for frame in frames if self._fits(frame)]
+            return encode_bundle(good)
+
+    def _fits(self, frame: Frame) -> bool:
+        try:
+            encode_bundle([frame])
+        except InvalidFormat as error:
+            self.dropped += 1
+            extra = {"session_id": frame.session, "kind": frame.kind.name, "error": error.message}
+            logger.error("streams: frame cannot be sent", extra=extra)  # noqa: TRY400 - a trace says nothing more
+            return False
+        return True
 
     def _drop_old(self, stream: str) -> None:
         oldest = time.time() * 1000 - BUFFER_S * 1000
@@ -187,13 +205,19 @@ async def create(redis: Redis, stream: str) -> bytes:
     return bytes(entry)
 
 
-async def keep(redis: Redis, stream: str, *, window_s: float) -> None:
-    """Keep an owned stream alive and trim what is older than the window, by Redis's own clock."""
+async def keep(redis: Redis, stream: str, reader: Reader, *, window_s: float) -> None:
+    """Keep an owned stream alive and trim what is older than the window, by Redis's own clock.
+
+    A stream that Redis lost (restarted without persistence, or its owner slept too long) is made anew and read on.
+    """
     now_s, micros = await redis.time()
     pipe = redis.pipeline(transaction=False)
     pipe.xtrim(stream, minid=max(0, now_s * 1000 + micros // 1000 - round(window_s * 1000)), approximate=True)
     pipe.expire(stream, STREAM_TTL_S)
-    await pipe.execute()
+    _, alive = await pipe.execute()
+    if not alive:
+        logger.warning("streams: made anew", extra={"stream": stream})
+        reader.add(stream, await create(redis, stream))
 
 
 async def remove(redis: Redis, stream: str) -> None:

@@ -83,6 +83,6 @@ class Inbox:
         while True:
             await asyncio.sleep(KEEP_S)
             try:
-                await channel.keep(self._redis, stream, window_s=INBOX_WINDOW_S)
+                await channel.keep(self._redis, stream, self._reader, window_s=INBOX_WINDOW_S)
             except (RedisError, OSError) as error:
                 logger.warning("inbox: cannot be kept", extra={"error": type(error).__name__})

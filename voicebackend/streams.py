@@ -35,22 +35,22 @@ NO_SESSION = "0" * 32
 """In frames that belong to no session."""
 
 _HEADER = struct.Struct("<BH")
-_FRAME = struct.Struct("<16sBBIIQQI")
+_FRAME = struct.Struct("<16sBBIIIQQI")
 
 
 class Kind(IntEnum):
     """What a frame is. Below 32: to a lane. 32 to 63: to a gateway's inbox. From 64: calls between processes."""
 
     AUDIO_IN = 1
-    """Caller audio: 16 kHz PCM, at most 20 ms; ``seq`` counts up within the gateway's attachment."""
+    """Caller audio: 16 kHz PCM, at most 20 ms; ``seq`` counts up within its ``attachment``."""
     START = 2
     """A session was placed in this lane; JSON ``{traceparent}``. A hint: the record in ``state`` counts."""
     CLOSE = 3
     """End the session; JSON ``{reason}``."""
     ATTACH = 4
-    """A caller's socket is open; JSON ``{inbox, attachment, sample_rate, traceparent}``."""
+    """The caller's socket of ``attachment`` is open; JSON ``{inbox, sample_rate, traceparent}``."""
     DETACH = 5
-    """That socket is gone; JSON ``{attachment, stopped}``."""
+    """That socket is gone; JSON ``{stopped}``."""
     PLAYED = 6
     """Playout acknowledgement; JSON ``{ms}`` of ``turn``."""
     DTMF = 7
@@ -89,6 +89,8 @@ class Frame:
     """Its place among frames of its sender; 32 bits."""
     attempt: int = 0
     """The attempt at the turn; 8 bits."""
+    attachment: int = 0
+    """The caller's socket that it comes from or is for; 32 bits, 0 for none."""
     epoch: int = 0
     """The lane lease under which it was sent; 64 bits, 0 from senders without a lease."""
     time_ms: int = 0
@@ -134,6 +136,7 @@ def encode_bundle(frames: Iterable[Frame]) -> bytes:
                     frame.attempt,
                     frame.turn,
                     frame.seq,
+                    frame.attachment,
                     frame.epoch,
                     frame.time_ms,
                     len(frame.payload),
@@ -168,7 +171,7 @@ def decode_bundle(data: bytes) -> list[Frame]:
     for _ in range(count):
         if at + _FRAME.size > len(data):
             raise InvalidFormat("decode", "bundle is truncated")
-        session, kind, attempt, turn, seq, epoch, time_ms, length = _FRAME.unpack_from(data, at)
+        session, kind, attempt, turn, seq, attachment, epoch, time_ms, length = _FRAME.unpack_from(data, at)
         at += _FRAME.size
         if length > MAX_PAYLOAD or at + length > len(data):
             raise InvalidFormat("decode", "payload is too long or truncated")
@@ -180,6 +183,7 @@ def decode_bundle(data: bytes) -> list[Frame]:
                     attempt=attempt,
                     turn=turn,
                     seq=seq,
+                    attachment=attachment,
                     epoch=epoch,
                     time_ms=time_ms,
                     payload=data[at : at + length],

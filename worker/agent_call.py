@@ -67,10 +67,11 @@ class AgentCall:
 
     async def cancel(self) -> None:
         """Tell the task, wherever it runs, that its answer is no longer wanted."""
-        if not self.attempt:
-            return  # never published
         try:
-            await self._state.hset(self._key, "cancelled", str(self.attempt))
+            pipe = self._state.pipeline(transaction=False)
+            pipe.hset(self._key, "cancelled", str(self.attempt))
+            pipe.expire(self._key, ENDED_TTL_S)
+            await pipe.execute()
         except (RedisError, OSError):
             logger.warning("turn could not be cancelled", extra={"session_id": self._session, "turn": self.turn})
 

@@ -26,7 +26,7 @@ class EnginePool:
 
     def __init__(self) -> None:
         self._engines: dict[tuple[str, str, str], Engine] = {}
-        self._opening = asyncio.Lock()
+        self._opening: dict[tuple[str, str, str], asyncio.Lock] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -63,7 +63,7 @@ class EnginePool:
 
     async def _get(self, role: str, name: str, settings: Mapping[str, Any]) -> Engine:
         key = (role, name, json.dumps(settings, sort_keys=True, default=str))
-        async with self._opening:
+        async with self._opening.setdefault(key, asyncio.Lock()):
             if key not in self._engines:
                 started = time.monotonic()
                 registry: Any = PROVIDERS if role == "provider" else ENGINES[role]

@@ -8,7 +8,7 @@ from worker.lease import MUTE_S, Lease
 class Lane:
     """One leased lane and when its lease was last confirmed."""
 
-    def __init__(self, lease: Lease, cap: int, now: float) -> None:
+    def __init__(self, lease: Lease, now: float, cap: int = 0) -> None:
         self.lease = lease
         self.cap = cap
         """Sessions it may hold; 0 is unlimited."""

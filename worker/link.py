@@ -18,7 +18,7 @@ from worker.lane import Lane
 class Attachment:
     """A caller's socket at a gateway."""
 
-    id: str
+    id: int
     inbox: str
     sample_rate: int
     """Hz."""
@@ -59,6 +59,7 @@ class GatewayLink(TransportLink):
             payload=payload,
             turn=turn,
             seq=self._seq,
+            attachment=self.attachment.id,
             epoch=self._lane.epoch,
             time_ms=round(time.time() * 1000),
         )

@@ -170,9 +170,9 @@ class SessionRunner:
                 return await self._detach(frame, wait_s)
             case Kind.CLOSE:
                 self._reason = self._reason or str(frame.json().get("reason") or Reason.CLOSED)
-            case Kind.PLAYED:
+            case Kind.PLAYED if self._is_attached(frame):
                 pipeline.played(frame.turn, float(frame.json().get("ms", 0)))
-            case Kind.DTMF:
+            case Kind.DTMF if self._is_attached(frame):
                 digit = str(frame.json().get("digit", ""))
                 await self._log.append({"type": "dtmf", "digit": digit})
                 pipeline.dtmf(digit)
@@ -184,7 +184,7 @@ class SessionRunner:
         told = frame.json()
         first = self._link.attachment is None
         self._link.attachment = Attachment(
-            id=str(told["attachment"]), inbox=str(told["inbox"]), sample_rate=int(told["sample_rate"])
+            id=frame.attachment, inbox=str(told["inbox"]), sample_rate=int(told["sample_rate"])
         )
         self._last_seq = 0
         pipeline.greet()
@@ -194,8 +194,7 @@ class SessionRunner:
 
     async def _detach(self, frame: Frame, wait_s: float | None) -> float | None:
         told = frame.json()
-        current = self._link.attachment
-        if current is None or current.id != told.get("attachment"):
+        if not self._is_attached(frame):
             return wait_s  # a socket that another has replaced
         self._link.attachment = None
         if told.get("stopped"):
@@ -205,9 +204,13 @@ class SessionRunner:
         await self._report(SessionState.READY)
         return RESUME_S
 
+    def _is_attached(self, frame: Frame) -> bool:
+        """Tell whether a frame comes from the socket that holds the call now."""
+        return self._link.attachment is not None and self._link.attachment.id == frame.attachment
+
     def _audio(self, frame: Frame) -> None:
-        if self._pipeline is None or frame.seq <= self._last_seq or self._link.attachment is None:
-            return  # a repeat, or nobody attached
+        if self._pipeline is None or frame.seq <= self._last_seq or not self._is_attached(frame):
+            return  # a repeat, or from a socket that another has replaced
         self._last_seq = frame.seq
         throughput_bytes.add(len(frame.payload), {"direction": "in"})
         self._pipeline.push(frame.payload)

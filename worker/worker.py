@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 MAX_LANE_NUMBER = 4096
 """Lanes are numbered from 0; a worker takes the lowest that nobody holds."""
-SHUTDOWN_S = 8.0
+SHUTDOWN_S = 5.0
 """Seconds that sessions have to end when the worker is stopped."""
 RETRY_READ_S = 0.2
 """Seconds before lanes are read again after Redis failed."""
@@ -61,6 +61,11 @@ class Worker:
 
     def __repr__(self) -> str:
         return f"<Worker {self._settings.id} [{len(self._lanes)} lanes, {len(self._sessions)} sessions]>"
+
+    @property
+    def id(self) -> str:
+        """Return its name among workers."""
+        return self._settings.id
 
     @property
     def lanes(self) -> Mapping[int, Lane]:
@@ -107,8 +112,10 @@ class Worker:
             runner.stop(Reason.SHUTDOWN)
         if self._running:
             await asyncio.wait(self._running.values(), timeout=SHUTDOWN_S)
-        for task in self._running.values():
+        late = list(self._running.values())
+        for task in late:
             task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
         await self._quietly(self._services.sender.flush())
         for lane in self._lanes.values():
             await self._quietly(channel.remove(self._audio, self._services.keys.lane(lane.number)))
@@ -128,12 +135,18 @@ class Worker:
                 leases.append(lease)
         if len(leases) < wanted:
             raise SessionLimitExceeded("worker", f"only {len(leases)} of {wanted} lanes are free")
-        caps = lane_caps([lease.lane for lease in leases], self._config.current.max_concurrent_sessions)
         for lease in leases:
-            lane = self._lanes[lease.lane] = Lane(lease, caps[lease.lane], time.monotonic())
+            lane = self._lanes[lease.lane] = Lane(lease, time.monotonic())
             stream = self._services.keys.lane(lane.number)
             self._reader.add(stream, await channel.create(self._audio, stream))
             self._by_stream[stream] = lane
+        self._share_out()
+
+    def _share_out(self) -> None:
+        """Give each lane its part of the sessions that the configuration allows."""
+        caps = lane_caps(sorted(self._lanes), self._config.current.max_concurrent_sessions)
+        for number, lane in self._lanes.items():
+            lane.cap = caps[number]
 
     async def _keep_leases(self) -> None:
         while True:
@@ -143,7 +156,8 @@ class Worker:
             try:
                 for lane in list(self._lanes.values()):
                     await self._renew(lane)
-                await self._config.refresh()
+                if await self._config.refresh():
+                    self._share_out()
                 await self._announce()
             except (RedisError, OSError) as error:
                 logger.warning("leases not renewed", extra={"error": type(error).__name__})
@@ -157,7 +171,8 @@ class Worker:
         if lease.epoch != lane.epoch:
             logger.warning("lease lapsed and was claimed again", extra={"lane": lane.number, "epoch": lease.epoch})
         lane.confirm(lease, asked)
-        await channel.keep(self._audio, self._services.keys.lane(lane.number), window_s=LANE_WINDOW_S)
+        stream = self._services.keys.lane(lane.number)
+        await channel.keep(self._audio, stream, self._reader, window_s=LANE_WINDOW_S)
 
     async def _lose(self, lane: Lane) -> None:
         """Let go of a lane that another worker holds; its sessions are theirs to end."""
@@ -221,7 +236,7 @@ class Worker:
         except (VoiceBackendError, RedisError, OSError) as error:
             logger.warning("session not started", extra={"session_id": session, "error": type(error).__name__})
             return
-        if record.state is not SessionState.STARTING or record.lane != lane.number:
+        if record.state is not SessionState.STARTING or (record.lane, record.worker) != (lane.number, self.id):
             return
         runner = SessionRunner(record, self._config.current, lane, self._services)
         self._sessions[session] = runner

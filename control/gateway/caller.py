@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aiohttp import web
 
@@ -54,7 +54,7 @@ class Caller:
         self.session = session
         self._ws, self._lane, self._inbox, self._sender = ws, lane, inbox, sender
         self._sample_rate = sample_rate
-        self._attachment = secrets.token_hex(8)
+        self._attachment = secrets.randbelow(2**32 - 1) + 1
         self._fence, self._playout, self._uplink = Fence(), Playout(sample_rate), Uplink(sample_rate)
         self._loop = asyncio.get_running_loop()
         self._heard_from, self._wake = asyncio.Event(), asyncio.Event()
@@ -68,7 +68,7 @@ class Caller:
 
     def take(self, frame: Frame) -> None:
         """Take a frame from the session's worker."""
-        if not self._fence.admits(frame):
+        if frame.attachment not in {0, self._attachment} or not self._fence.admits(frame):
             frames_dropped.add(1, {"where": "gateway"})
             return
         self._heard_from.set()
@@ -113,7 +113,6 @@ class Caller:
         self._tell(
             Kind.ATTACH,
             inbox=self._inbox,
-            attachment=self._attachment,
             sample_rate=self._sample_rate,
             traceparent=traceparent,
         )
@@ -127,7 +126,7 @@ class Caller:
     def detach(self, leave: Leave) -> None:
         """Tell the worker that this socket is gone."""
         if leave.detach:
-            self._tell(Kind.DETACH, attachment=self._attachment, stopped=leave.stopped)
+            self._tell(Kind.DETACH, stopped=leave.stopped)
 
     async def converse(self, resume_token: str) -> Leave:
         """Carry the conversation until it ends, and say how it did.
@@ -186,8 +185,7 @@ class Caller:
         now = round(time.time() * 1000)
         for pcm in frames:
             self._seq += 1
-            frame = Frame(session=self.session, kind=Kind.AUDIO_IN, payload=pcm, seq=self._seq, time_ms=now)
-            self._sender.send(self._lane, frame)
+            self._send(Frame(session=self.session, kind=Kind.AUDIO_IN, payload=pcm, seq=self._seq, time_ms=now))
         if self._uplink.has_rest:
             self._flush = self._loop.call_later(FLUSH_S, lambda: self._audio(self._uplink.flush()))
 
@@ -222,8 +220,10 @@ class Caller:
 
     def _tell(self, kind: Kind, *, turn: int = 0, **data: object) -> None:
         now = round(time.time() * 1000)
-        payload = json_payload(data)
-        self._sender.send(self._lane, Frame(session=self.session, kind=kind, payload=payload, turn=turn, time_ms=now))
+        self._send(Frame(session=self.session, kind=kind, payload=json_payload(data), turn=turn, time_ms=now))
+
+    def _send(self, frame: Frame) -> None:
+        self._sender.send(self._lane, replace(frame, attachment=self._attachment))
 
 
 def _too_slow() -> Leave:

@@ -70,13 +70,13 @@ def _cannot(provider: str, field: str, asked: str, possible: Sequence[str]) -> I
 def _agent(
     request: SessionRequest, provider: str, config: BackendConfig, pipeline_type: PipelineType, *, uses_agent: bool
 ) -> str:
-    if uses_agent:
-        if not request.agent and pipeline_type is PipelineType.STT_TTS:
+    if uses_agent and pipeline_type is PipelineType.STT_TTS:
+        if not request.agent:
             message = f"agent: name a registered agent, because pipeline {pipeline_type} of {provider} asks it"
             raise InvalidConfig("create_session", message, details={"field": "agent"})
-        return request.agent or ""
+        return request.agent
     if request.agent and not config.allow_remote_agent:
-        message = f"agent: {provider} runs its own; leave it out, or set allow_remote_agent to have it ignored"
+        message = f"agent: with {pipeline_type}, {provider} answers by itself; leave it out, or set allow_remote_agent to have it ignored"
         raise InvalidConfig("create_session", message, details={"field": "agent"})
     return ""
 

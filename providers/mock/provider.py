@@ -38,7 +38,9 @@ class MockProvider(VoiceProvider):
     name = "mock"
     Config = MockConfig
     capabilities: ClassVar[Capabilities] = Capabilities(
-        transports=frozenset(Transport), pipelines=frozenset(PipelineType), own_pipeline=True
+        transports=frozenset({Transport.WEBSOCKET, Transport.TELEPHONY}),
+        pipelines=frozenset(PipelineType),
+        own_pipeline=True,
     )
 
     def __init__(self, config: MockConfig | None = None) -> None:

@@ -79,6 +79,7 @@ class Caller:
     lane: int
     session: str = field(default_factory=lambda: uuid.uuid4().hex)
     sample_rate: int = 16_000
+    attachment: int = 1
     events: list[dict[str, Any]] = field(default_factory=list)
     audio: bytearray = field(default_factory=bytearray)
     frames: list[Frame] = field(default_factory=list)
@@ -123,7 +124,7 @@ class Caller:
         self._reader = channel.Reader(blocking)
         self._reader.add(stream, await channel.create(self.redis, stream))
         self._reading = asyncio.create_task(self._read(blocking), name="inbox")
-        told = {"inbox": self.inbox, "attachment": "a1", "sample_rate": self.sample_rate}
+        told = {"inbox": self.inbox, "sample_rate": self.sample_rate}
         await self.send(Kind.ATTACH, told)
 
     async def _read(self, blocking: Redis) -> None:
@@ -147,7 +148,8 @@ class Caller:
 
     async def send(self, kind: Kind, data: dict[str, Any], **more: Any) -> None:
         """Write one control frame into the lane."""
-        await self.write(Frame(session=self.session, kind=kind, payload=json_payload(data), **more))
+        about = {"session": self.session, "attachment": self.attachment, **more}
+        await self.write(Frame(kind=kind, payload=json_payload(data), **about))
 
     async def write(self, *frames: Frame) -> None:
         """Write frames into the lane."""
@@ -160,7 +162,8 @@ class Caller:
         for start in range(0, len(pcm), 640):
             self._seq += 1
             piece = pcm[start : start + 640]
-            await self.write(Frame(session=self.session, kind=Kind.AUDIO_IN, payload=piece, seq=self._seq))
+            about: dict[str, Any] = {"session": self.session, "attachment": self.attachment}
+            await self.write(Frame(kind=Kind.AUDIO_IN, payload=piece, seq=self._seq, **about))
 
     async def until(self, kind: str, timeout_s: float = 10.0, **expected: Any) -> dict[str, Any]:
         """Return the first event of this type with these values."""

@@ -27,7 +27,7 @@ async def caller(redis: Redis, deployment: Deployment) -> AsyncIterator[Caller]:
     async with serve(config, deployment, publisher=tasks) as worker:
         lane = tasks.lane = min(worker.lanes)
         caller = Caller(deployment, redis, lane, sample_rate=8_000)
-        await caller.place(worker.lanes[lane].epoch, pipeline_type=PipelineType.S2S, agent="")
+        await caller.place(worker.lanes[lane].epoch, pipeline_type=PipelineType.S2S, agent="", worker=worker.id)
         await caller.attach()
         await caller.until("state", state="listening")
         yield caller
@@ -55,3 +55,6 @@ async def test_speaking_over_the_model_clears_what_was_not_played(caller: Caller
     await caller.until("audio_start", turn=1)
     await caller.speak(SPEECH)
     await caller.until("clear", turn=1)
+    await caller.until("audio_start", turn=2)
+    cleared = next(index for index, frame in enumerate(caller.frames) if b"clear" in frame.payload[:20])
+    assert not [frame for frame in caller.frames[cleared:] if frame.kind is Kind.AUDIO_OUT and frame.turn == 1]

@@ -61,7 +61,7 @@ async def place(worker: Worker, deployment: Deployment, redis: Redis, tasks: Scr
         lane = tasks.lane = min(worker.lanes)
         caller = Caller(deployment, redis, lane)
         callers.append(caller)
-        await caller.place(worker.lanes[lane].epoch, **changes)
+        await caller.place(worker.lanes[lane].epoch, worker=worker.id, **changes)
         if attach:
             await caller.attach()
             await caller.until("state", state="listening")
@@ -214,8 +214,8 @@ async def test_a_session_whose_engine_fails_to_open_fails_with_its_code(
 async def test_a_caller_who_stops_ends_the_session(place: Place) -> None:
     """Hanging up is the end; losing the socket is not."""
     caller = await place()
-    await caller.send(Kind.DETACH, {"attachment": "of a replaced socket", "stopped": True})
-    await caller.send(Kind.DETACH, {"attachment": "a1", "stopped": True})
+    await caller.send(Kind.DETACH, {"stopped": True}, attachment=7)
+    await caller.send(Kind.DETACH, {"stopped": True})
     await eventually(lambda: _ended(caller, "hangup"))
 
 
@@ -230,7 +230,7 @@ async def test_stopping_the_worker_ends_its_sessions_and_leaves_nothing(
     async with serve(config, deployment, publisher=tasks) as running:
         lane = tasks.lane = min(running.lanes)
         caller = Caller(deployment, redis, lane)
-        await caller.place(running.lanes[lane].epoch)
+        await caller.place(running.lanes[lane].epoch, worker=running.id)
         await eventually(lambda: "ready" in tasks.reports(caller.session))
     assert await _ended(caller, "shutdown")
     keys = deployment.keys
@@ -267,7 +267,7 @@ async def test_an_answer_that_takes_long_to_speak_is_no_timeout(place: Place, ta
     assert not [event for event in caller.events if event["type"] == "error"]
 
 
-@pytest.mark.parametrize("payload", [b"", b"[]", b"{}", b'{"inbox":"i","attachment":"a","sample_rate":"x"}'])
+@pytest.mark.parametrize("payload", [b"", b"[]", b"{}", b'{"inbox":"i","sample_rate":"x"}'])
 async def test_a_malformed_frame_costs_its_session_only(
     place: Place, worker: Worker, tasks: ScriptedTasks, caplog: pytest.LogCaptureFixture, payload: bytes
 ) -> None:

@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable
 
-from voicebackend.errors import VoiceBackendError, as_error
+from voicebackend.errors import PipelineError, VoiceBackendError, as_error
 from voicebackend.events import AudioEnd, AudioStart, Error, Transcript, Turn
 from voicebackend.interfaces import TransportLink
 from voicebackend.session import PipelineState
@@ -22,6 +22,10 @@ logger = logging.getLogger(__name__)
 
 APOLOGY = "Sorry, something went wrong. Could you say that again?"
 """What the caller hears when the agent failed before it said anything."""
+MAX_TEXT = 8_000
+"""Characters of an answer that are told and remembered: about nine minutes of speech."""
+MAX_MESSAGE = 500
+"""Characters of an error's message that the caller is told."""
 
 
 class Answer:
@@ -57,8 +61,9 @@ class Answer:
         with span("turn", turn=self.turn):
             try:
                 await self._mouth.say(self.turn, self._sentences(), self)
-            except* VoiceBackendError as group:
-                self._failed = as_error(group.exceptions[0]) or self._failed
+            except* Exception as group:
+                logger.exception("speech failed", extra={"turn": self.turn})
+                self._failed = as_error(_first(group)) or PipelineError("speech", "speech synthesis failed")
             await self._report()
             await self._write_down(interrupted=False)
             logger.info("turn answered", extra={"turn": self.turn, "sentences": len(self._spoken)})
@@ -111,19 +116,26 @@ class Answer:
     async def _report(self) -> None:
         if self._failed is not None:
             errors_total.add(1, {ERROR_CODE: str(self._failed.code)})
-            self._link.event(Error(code=self._failed.code, message=self._failed.message))
+            self._link.event(Error(code=self._failed.code, message=self._failed.message[:MAX_MESSAGE]))
 
     async def _write_down(self, *, interrupted: bool) -> None:
         if not self._spoken:
             return
-        said = Transcript(role="agent", text=" ".join(self._spoken), final=True, turn=self.turn)
-        self._link.event(said)
+        said = Transcript(role="agent", text=" ".join(self._spoken)[:MAX_TEXT], final=True, turn=self.turn)
         try:
             if self._watch.first_audio is not None:
                 await self._log.event(Turn(turn=self.turn, latency_ms=self._watch.latency()))
             await self._log.event(said, **({"interrupted": True} if interrupted else {}))
         except VoiceBackendError as error:
             logger.warning("transcript not written", extra={"turn": self.turn, "error_code": str(error.code)})
+        self._link.event(said)
+
+
+def _first(error: BaseException) -> BaseException:
+    """Return the first error inside nested groups."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 async def stop(task: asyncio.Task[None]) -> None:

@@ -16,6 +16,7 @@ class Playout:
     def __init__(self, link: TransportLink, turn: int) -> None:
         self._link, self._turn, self._rate = link, turn, link.sample_rate
         self._cutter, self._pacer = FrameCutter(self._rate), Pacer()
+        self._stopped = False
 
     async def write(self, pcm: bytes) -> None:
         """Send audio of the caller's rate, as it becomes due; a rest shorter than a frame waits for more."""
@@ -28,9 +29,14 @@ class Playout:
         if rest:
             await self._send(rest)
 
+    def stop(self) -> None:
+        """Send nothing more."""
+        self._stopped = True
+
     async def played(self) -> None:
         """Return when all that was sent has been played."""
-        await asyncio.sleep(self._pacer.remaining(time.monotonic()))
+        if not self._stopped:
+            await asyncio.sleep(self._pacer.remaining(time.monotonic()))
 
     def played_ms(self) -> float:
         """Return the milliseconds that have been played by now, by the pace at which they were sent."""
@@ -38,7 +44,9 @@ class Playout:
 
     async def _send(self, frame: bytes) -> None:
         delay = self._pacer.delay(time.monotonic())
-        if delay > 0:
+        if delay > 0 and not self._stopped:
             await asyncio.sleep(delay)
+        if self._stopped:
+            return
         self._link.play(self._turn, frame)
         self._pacer.sent(len(frame) / SAMPLE_BYTES / self._rate, time.monotonic())

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from voicebackend.audio import PIPELINE_RATE, Resampler
+from voicebackend.audio import PIPELINE_RATE, SAMPLE_BYTES, Resampler
 from voicebackend.errors import ConnectionFailed, InvalidConfig, VoiceBackendError
 from voicebackend.events import AudioEnd, AudioStart, Clear, State, Transcript, Turn
 from voicebackend.interfaces import Engines, Pipeline, S2sEvent, S2sStream, TransportLink
@@ -26,8 +26,10 @@ QUEUE_FRAMES = 300
 """Caller frames that may wait for the model: 6 s; then the oldest go."""
 
 
-READY_PIECES = 1000
-"""Pieces of the model's audio that may wait to be played."""
+READY_S = 120.0
+"""Seconds of the model's audio that may wait to be played; what comes beyond is dropped."""
+MAX_TEXT = 8_000
+"""Characters of a text that are told and remembered."""
 
 
 class S2sPipeline(Pipeline):
@@ -47,7 +49,8 @@ class S2sPipeline(Pipeline):
         self._engine, self._link, self._log = engines.s2s, link, log
         self._processors, self._metadata = processors, metadata
         self._audio: asyncio.Queue[bytes] = asyncio.Queue()
-        self._ready: asyncio.Queue[bytes | None] = asyncio.Queue(READY_PIECES)
+        self._ready: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._ready_bytes = 0
         self._state = PipelineState.IDLE
         self._turn = 0
         self._last_audio = 0.0
@@ -112,21 +115,29 @@ class S2sPipeline(Pipeline):
     async def _handle(self, stream: S2sStream, event: S2sEvent) -> None:
         match event.kind:
             case "audio":
-                await self._ready.put(event.pcm)
+                self._queue(event.pcm)
             case "user_text" | "agent_text":
                 await self._note("user" if event.kind == "user_text" else "agent", event)
             case "speech_started" if self._speech is not None:
                 await self._interrupt(stream, self._speech)
             case "turn_done":
-                await self._ready.put(None)
+                self._ready.put_nowait(None)
             case "error":
                 raise ConnectionFailed("s2s", "the speech-to-speech model reported an error")
             case _:
                 pass
 
+    def _queue(self, pcm: bytes) -> None:
+        """Never wait: the next event may be that the caller speaks."""
+        if self._ready_bytes + len(pcm) > READY_S * self._engine.sample_rate * SAMPLE_BYTES:
+            frames_dropped.add(1, {"where": "s2s playout"})
+            return
+        self._ready_bytes += len(pcm)
+        self._ready.put_nowait(pcm)
+
     async def _note(self, role: Literal["user", "agent"], event: S2sEvent) -> None:
         turn = self._turn + (self._speech is None)
-        said = Transcript(role=role, text=event.text, final=event.final, turn=turn)
+        said = Transcript(role=role, text=event.text[:MAX_TEXT], final=event.final, turn=turn)
         self._link.event(said)
         if event.final:
             await self._log.event(said)
@@ -134,6 +145,8 @@ class S2sPipeline(Pipeline):
     async def _interrupt(self, stream: S2sStream, speech: _Speech) -> None:
         """Drop what was not played, and have the model forget it."""
         self._speech = None
+        speech.playout.stop()
+        self._ready_bytes = 0
         while not self._ready.empty():
             self._ready.get_nowait()
             self._ready.task_done()
@@ -148,6 +161,7 @@ class S2sPipeline(Pipeline):
             if pcm is None:
                 await self._finish()
             else:
+                self._ready_bytes = max(0, self._ready_bytes - len(pcm))
                 speech = self._speech or self._begin()
                 converted = speech.resampler.process(pcm)
                 if self._processors:
@@ -175,7 +189,8 @@ class S2sPipeline(Pipeline):
         if speech is None:
             return
         await speech.playout.flush()
-        self._link.event(AudioEnd(turn=self._turn))
+        if self._speech is speech:
+            self._link.event(AudioEnd(turn=self._turn))
         await speech.playout.played()
         if self._speech is speech:
             self._speech = None

@@ -179,7 +179,7 @@ async def test_a_lost_socket_is_not_a_stop_and_the_caller_may_come_back(api: Any
         fresh = await next_text(again)
         assert fresh["type"] == "ready"
         assert fresh["resume_token"] != ready["resume_token"]
-        attachments = [frame.json()["attachment"] for frame in worker.heard(session, Kind.ATTACH)]
+        attachments = [frame.attachment for frame in worker.heard(session, Kind.ATTACH)]
         assert len(set(attachments)) == 2
     async with api.media(created, token="") as replay:
         await replay.send_json({"type": "auth", "resume": ready["resume_token"]})

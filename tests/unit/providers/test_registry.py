@@ -186,7 +186,7 @@ def test_the_contract_names_work_on_providers() -> None:
 def test_a_description_becomes_plain_values() -> None:
     """For the API."""
     [told] = [found for found in PROVIDERS.describe() if found.name == "mock"]
-    assert told.to_dict()["capabilities"]["transports"] == ["telephony", "webrtc", "websocket"]
+    assert told.to_dict()["capabilities"]["transports"] == ["telephony", "websocket"]
 
 
 def test_the_repr_shows_the_names() -> None:

@@ -13,7 +13,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from voicebackend import channel
 from voicebackend._redis import connect
 from voicebackend.channel import MAX_PENDING, Reader, Sender
-from voicebackend.streams import FIELD, STREAM_TTL_S, Frame, Kind
+from voicebackend.streams import FIELD, MAX_PAYLOAD, STREAM_TTL_S, Frame, Kind
 
 SESSION = "0f" * 16
 
@@ -92,7 +92,7 @@ async def test_an_owned_stream_is_kept_short_and_alive(redis: Redis) -> None:
     await channel.create(redis, "lane")
     for _ in range(500):
         await redis.xadd("lane", {FIELD: b"old"})
-    await channel.keep(redis, "lane", window_s=-1)
+    await channel.keep(redis, "lane", Reader(redis), window_s=-1)
     assert await redis.xlen("lane") < 200
     assert 0 < await redis.ttl("lane") <= STREAM_TTL_S
     await channel.remove(redis, "lane")
@@ -120,3 +120,26 @@ async def test_a_reader_waits_for_nothing_in_vain(reader: Reader) -> None:
     assert await reader.read(block_ms=10) == []
     reader.remove("lane")
     assert reader.streams == {}
+
+
+async def test_a_stream_that_redis_lost_is_made_anew_and_read_on(redis: Redis, reader: Reader) -> None:
+    """After a Redis that forgot, what is sent next arrives."""
+    reader.add("lane", await channel.create(redis, "lane"))
+    await redis.delete("lane")
+    await channel.keep(redis, "lane", reader, window_s=10)
+    sender = Sender(redis)
+    sender.send("lane", frame(1))
+    await sender.flush()
+    assert [got.seq for _, frames in await reader.read() for got in frames] == [1]
+
+
+async def test_a_frame_out_of_bounds_holds_up_no_other(redis: Redis, reader: Reader) -> None:
+    """It is given up; those around it, of other sessions too, arrive."""
+    reader.add("lane", await channel.create(redis, "lane"))
+    sender = Sender(redis)
+    sender.send("lane", frame(1))
+    sender.send("lane", Frame(session=SESSION, kind=Kind.EVENT, payload=bytes(MAX_PAYLOAD + 1)))
+    sender.send("lane", frame(2))
+    await sender.flush()
+    assert [got.seq for _, frames in await reader.read() for got in frames] == [1, 2]
+    assert sender.dropped == 1

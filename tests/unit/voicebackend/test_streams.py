@@ -28,6 +28,7 @@ frames = st.builds(
     turn=st.integers(0, 2**32 - 1),
     seq=st.integers(0, 2**32 - 1),
     attempt=st.integers(0, 255),
+    attachment=st.integers(0, 2**32 - 1),
     epoch=st.integers(0, 2**64 - 1),
     time_ms=st.integers(0, 2**64 - 1),
 )

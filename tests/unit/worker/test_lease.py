@@ -82,7 +82,7 @@ async def test_neither_server_alone_can_bring_an_old_epoch_back(redis: Redis, ke
 
 def test_a_holder_falls_silent_before_its_lease_lapses() -> None:
     """Not renewed for 1.2 s means mute, 0.3 s before anyone else may speak."""
-    lane = Lane(Lease(lane=0, worker="first", epoch=1), cap=1, now=10.0)
+    lane = Lane(Lease(lane=0, worker="first", epoch=1), now=10.0, cap=1)
     assert lane.may_speak(10.0 + MUTE_S - 0.01)
     assert not lane.may_speak(10.0 + MUTE_S + 0.01)
     assert MUTE_S < LEASE_TTL_S

@@ -33,6 +33,14 @@ def fails(audio: bytes) -> bytes:
     raise ValueError
 
 
+class PlainProcessor(Processor):
+    """One whose method is no coroutine function."""
+
+    def process(self, audio: bytes, metadata: Mapping[str, Any]) -> Any:  # type: ignore[override]  # on purpose
+        """Do it at once."""
+        return self.act(audio)
+
+
 async def run(*processors: Processor, times: int = 1) -> bytes:
     """Send two samples through."""
     chain, out = Processors(processors, "s"), b""
@@ -56,6 +64,12 @@ async def test_lower_order_runs_earlier() -> None:
 async def test_a_processor_that_fails_is_passed_by(act: Callable[[bytes], Any]) -> None:
     """The audio goes on as it was, through the others too."""
     assert await run(Processor("bad", 1, act), Processor("good", 2, lambda pcm: pcm + b"ok")) == b"\x01\x02\x03\x04ok"
+
+
+async def test_a_plain_method_may_process_too_and_is_passed_by_when_it_raises() -> None:
+    """Nothing need be awaited."""
+    good, bad = PlainProcessor("good", 1, lambda pcm: pcm + b"ok"), PlainProcessor("bad", 2, fails)
+    assert await run(good, bad) == b"\x01\x02\x03\x04ok"
 
 
 async def test_a_processor_that_keeps_failing_is_left_out() -> None:
