@@ -76,7 +76,10 @@ def _agent(
             raise InvalidConfig("create_session", message, details={"field": "agent"})
         return request.agent
     if request.agent and not config.allow_remote_agent:
-        message = f"agent: with {pipeline_type}, {provider} answers by itself; leave it out, or set allow_remote_agent to have it ignored"
+        message = (
+            f"agent: with {pipeline_type}, {provider} answers by itself; "
+            "leave it out, or set allow_remote_agent to have it ignored"
+        )
         raise InvalidConfig("create_session", message, details={"field": "agent"})
     return ""
 
