@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from inspect import isawaitable
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 logger = logging.getLogger(__name__)
@@ -111,8 +112,10 @@ class HookFailed(Exception):
     """A hook raised, hung or answered with something it may not; the caller decides what follows."""
 
 
-async def ask(call: Awaitable[Any], *, hook: str, expected: type[T], timeout_s: float = 2.0) -> T:
+async def ask(call: Callable[[], Any], *, hook: str, expected: type[T], timeout_s: float = 2.0) -> T:
     """Return a hook's answer if it comes in time and is of the expected type.
+
+    ``call`` calls the hook, so that what goes wrong in the call itself is seen here; a plain method will do too.
 
     Raises:
         HookFailed: otherwise; what happened is logged under the hook's name.
@@ -120,7 +123,9 @@ async def ask(call: Awaitable[Any], *, hook: str, expected: type[T], timeout_s: 
     """
     try:
         async with asyncio.timeout(timeout_s):
-            answer = await call
+            answer = call()
+            if isawaitable(answer):
+                answer = await answer
     except Exception as error:
         logger.exception("hook failed", extra={"hook": hook})
         raise HookFailed(hook) from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from functools import partial
 from typing import Any
 
 from voicebackend.audio import SAMPLE_BYTES
@@ -40,8 +39,7 @@ class Processors:
     async def _one(self, index: int, processor: AudioProcessor, pcm: bytes, metadata: dict[str, Any]) -> bytes:
         hook = f"processor {processor.name}"
         try:
-            call = partial(processor.process, pcm, metadata)
-            answer = await ask(call, hook=hook, expected=bytes, timeout_s=TIMEOUT_S)
+            answer = await ask(lambda: processor.process(pcm, metadata), hook=hook, expected=bytes, timeout_s=TIMEOUT_S)
             if len(answer) % SAMPLE_BYTES:
                 logger.error("processor returned half a sample", extra={"hook": hook})
                 raise HookFailed(hook)

@@ -71,7 +71,7 @@ async def authenticate(header: str, keys: ApiKeys, hook: AuthHook | None, about:
     if hook is None:
         return keys.find(key)
     try:
-        result = await ask(hook.authenticate(key, about), hook="auth_hook.authenticate", expected=AuthResult)
+        result = await ask(lambda: hook.authenticate(key, about), hook="auth_hook.authenticate", expected=AuthResult)
     except HookFailed as error:
         raise AuthenticationFailed("authenticate", "the key could not be checked") from error
     if result.authorized is not True:
@@ -89,8 +89,9 @@ async def authorize(principal: Principal, operation: str, hook: AuthHook | None)
     if hook is None:
         return
     try:
-        call = hook.authorize(principal.user_id, operation)
-        allowed = await ask(call, hook="auth_hook.authorize", expected=bool)
+        allowed = await ask(
+            lambda: hook.authorize(principal.user_id, operation), hook="auth_hook.authorize", expected=bool
+        )
     except HookFailed as error:
         raise AuthorizationFailed("authorize", "the permission could not be checked") from error
     if not allowed:

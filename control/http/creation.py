@@ -53,7 +53,7 @@ async def _limit(services: Services, principal: Principal) -> None:
         return
     key = f"{principal.tenant}:{principal.user_id}:{OPERATION}"
     try:
-        allowed = await ask(limiter.allow(key), hook="rate_limiter.allow", expected=bool)
+        allowed = await ask(lambda: limiter.allow(key), hook="rate_limiter.allow", expected=bool)
     except HookFailed as error:
         message = "the rate limit could not be checked: try again"
         raise RateLimitExceeded("create_session", message, retry_after=RETRY_AFTER_S) from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,13 +26,13 @@ async def route(hook: TelephonyHook | None, metadata: Mapping[str, Any]) -> Call
     number, call_id = metadata.get("phone_number"), metadata.get("call_id")
     provider, known = "", {}
     if hook is not None and isinstance(number, str) and number:
-        provider = await _or_default(hook.route_call(number, dict(metadata)), "route_call", default="")
+        provider = await _or_default(lambda: hook.route_call(number, dict(metadata)), "route_call", default="")
     if hook is not None and isinstance(call_id, str) and call_id:
-        known = dict(await _or_default(hook.call_metadata(call_id), "call_metadata", default={}))
+        known = dict(await _or_default(lambda: hook.call_metadata(call_id), "call_metadata", default={}))
     return CallRoute(provider=provider, metadata={**known, **metadata})
 
 
-async def _or_default(call: Any, name: str, *, default: Any) -> Any:
+async def _or_default(call: Callable[[], Any], name: str, *, default: Any) -> Any:
     expected = Mapping if isinstance(default, dict) else type(default)
     try:
         return await ask(call, hook=f"telephony_hook.{name}", expected=expected)

@@ -58,14 +58,9 @@ async def kept_s(hook: DataRetentionHook | None, data_class: str, record: Sessio
         "user_id": record.user_id,
     }
     try:
-        if not await ask(_call("should_retain", hook, data_class, about), hook=FIELD, expected=bool):
+        if not await ask(lambda: hook.should_retain(data_class, about), hook=FIELD, expected=bool):
             return 0
-        period = await ask(_call("retention_period", hook, data_class), hook=FIELD, expected=timedelta)
+        period = await ask(lambda: hook.retention_period(data_class), hook=FIELD, expected=timedelta)
     except HookFailed:
         return 0
     return max(0, round(period.total_seconds()))
-
-
-async def _call(method: str, hook: Any, *arguments: Any) -> Any:
-    """Call a hook so that whatever it does wrong happens where ``ask`` sees it."""
-    return await getattr(hook, method)(*arguments)

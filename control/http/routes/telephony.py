@@ -23,7 +23,7 @@ async def sip(request: web.Request) -> web.Response:
     message = await read_bytes(request, MAX_SIP)
     about = {"remote": request.remote or "", "content_type": request.content_type}
     try:
-        reply = await ask(hook.handle_sip(message, about), hook="telephony_hook.handle_sip", expected=bytes)
+        reply = await ask(lambda: hook.handle_sip(message, about), hook="telephony_hook.handle_sip", expected=bytes)
     except HookFailed as error:
         raise ConnectionFailed("handle_sip", "the telephony hook did not answer") from error
     return web.Response(body=reply, content_type=MEDIA_TYPE) if reply else web.Response(status=204)

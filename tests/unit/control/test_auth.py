@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 
-from control.access.auth import ApiKeys, authenticate, bearer
-from voicebackend.errors import AuthenticationFailed
+from control.access.auth import ApiKeys, authenticate, authorize, bearer
+from voicebackend.errors import AuthenticationFailed, AuthorizationFailed
+from voicebackend.hooks import AuthResult
 
 KEYS = ApiKeys({"key-of-acme-0123456789": "acme", "key-of-other-012345678": "other"})
 
@@ -37,3 +41,28 @@ def test_without_keys_nobody_gets_in() -> None:
     """An empty list is not an open door."""
     with pytest.raises(AuthenticationFailed):
         ApiKeys({}).find("")
+
+
+class Plain:
+    """An AuthHook whose methods are no coroutine functions."""
+
+    def authenticate(self, token: str, metadata: Mapping[str, Any]) -> Any:
+        if token == "raises":
+            raise RuntimeError
+        return AuthResult(user_id=token, authorized=True)
+
+    def authorize(self, user_id: str, operation: str) -> Any:
+        if user_id == "boom":
+            raise RuntimeError
+        return True
+
+
+async def test_a_plain_auth_hook_is_asked_too_and_denies_when_it_raises() -> None:
+    """An answer need not be awaited; an error is a no."""
+    hook: Any = Plain()
+    ada, boom = [await authenticate(f"Bearer {name}", KEYS, hook, {}) for name in ("ada", "boom")]
+    await authorize(ada, "sessions.create", hook)
+    with pytest.raises(AuthorizationFailed):
+        await authorize(boom, "sessions.create", hook)
+    with pytest.raises(AuthenticationFailed):
+        await authenticate("Bearer raises", KEYS, hook, {})

@@ -52,9 +52,9 @@ class SaysSeconds(Hook):
         return 60
 
 
-class NotAsync(Hook):
+class RaisesAtOnce(Hook):
     def should_retain(self, data_class: str, metadata: Mapping[str, Any]) -> Any:
-        return True
+        raise ValueError(metadata)
 
 
 BOTH = ("transcript", "metadata")
@@ -118,7 +118,7 @@ async def test_each_class_of_data_is_kept_or_deleted_by_itself(shared: TaskConte
 
 @pytest.mark.parametrize(
     "hook",
-    [Raises(*BOTH), Mumbles(*BOTH), SaysSeconds(*BOTH), NotAsync(*BOTH), object()],
+    [Raises(*BOTH), Mumbles(*BOTH), SaysSeconds(*BOTH), RaisesAtOnce(*BOTH), object()],
     ids=lambda h: type(h).__name__,
 )
 async def test_a_hook_that_fails_keeps_nothing(shared: TaskContext, hook: Any) -> None:
