@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import JsonValue
+
+from voicebackend.config import parse
+from voicebackend.errors import InvalidConfig
 from voicebackend.hooks import HookFailed, TelephonyHook, ask
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +35,17 @@ async def route(hook: TelephonyHook | None, metadata: Mapping[str, Any]) -> Call
     if hook is not None and isinstance(number, str) and number:
         provider = await _or_default(lambda: hook.route_call(number, dict(metadata)), "route_call", default="")
     if hook is not None and isinstance(call_id, str) and call_id:
-        known = dict(await _or_default(lambda: hook.call_metadata(call_id), "call_metadata", default={}))
+        known = _json(await _or_default(lambda: hook.call_metadata(call_id), "call_metadata", default={}))
     return CallRoute(provider=provider, metadata={**known, **metadata})
+
+
+def _json(known: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the hook knows if it is JSON, as a session's metadata must be, else nothing."""
+    try:
+        return parse(dict[str, JsonValue], dict(known), op="call_metadata")
+    except InvalidConfig as error:
+        logger.error("hook answered with metadata that is not JSON", extra=error.details)  # noqa: TRY400 - shows values
+        return {}
 
 
 async def _or_default(call: Callable[[], Any], name: str, *, default: Any) -> Any:

@@ -135,7 +135,9 @@ class Exchange:
         return b"" if message == b"ACK" else b"200 " + message
 
     async def call_metadata(self, call_id: str) -> Mapping[str, Any]:
-        return {"carrier": "c1", "caller": "from the carrier"}
+        return {"not JSON": {"carrier": object()}, "no text": {1: "one"}}.get(
+            call_id, {"carrier": "c1", "caller": "from the carrier"}
+        )
 
 
 async def test_the_telephony_hook_routes_calls_and_adds_what_it_knows(start: Any) -> None:
@@ -149,6 +151,14 @@ async def test_the_telephony_hook_routes_calls_and_adds_what_it_knows(start: Any
     assert await api.problem("POST", "/v1/sessions", json=body) == (404, "provider_not_found")
     body["metadata"] = {"phone_number": "+1"}
     assert await api.problem("POST", "/v1/sessions", json=body) == (400, "invalid_config")  # remote cannot telephony
+
+
+@pytest.mark.parametrize("call_id", ["not JSON", "no text"])
+async def test_a_call_goes_on_without_metadata_that_is_not_json(start: Any, call_id: str) -> None:
+    """What the request says of it stays."""
+    api = await start(telephony_hook=Exchange())
+    created = await api.create(transport="telephony", metadata={"call_id": call_id, "caller": "Ada"})
+    assert created["metadata"] == {"call_id": call_id, "caller": "Ada"}
 
 
 async def test_sip_messages_are_answered_by_the_hook(start: Any, api: Any) -> None:
