@@ -50,6 +50,13 @@ def seconds(low: float, high: float) -> Any:
     return Field(ge=timedelta(seconds=low), le=timedelta(seconds=high))
 
 
+NOT_SUPPORTED = (
+    *("chat_model", "memory", "retriever", "vector_store"),
+    *("embedder", "prompt_template", "multimodal_model", "orchestrator"),
+)
+"""Fields of the contract that nothing uses yet; to accept a value would be to ignore it."""
+
+
 class BackendConfig(ConfigBuilder, BaseModel):
     """The configuration of a voice backend.
 
@@ -134,9 +141,10 @@ class BackendConfig(ConfigBuilder, BaseModel):
         ``own_pipeline`` says that the provider brings its own pipeline, so that no engine need be named.
 
         Raises:
-            InvalidConfig: a required field is missing.
+            InvalidConfig: a required field is missing, or one is set that is not supported yet.
 
         """
+        self.check_supported()
         if not self.provider:
             raise InvalidConfig("config", "provider: name a registered provider", details={"field": "provider"})
         needed = ("s2s_provider",) if self.pipeline_type is PipelineType.S2S else ("stt_provider", "tts_provider")
@@ -145,6 +153,17 @@ class BackendConfig(ConfigBuilder, BaseModel):
                 message = f"{field}: required for pipeline_type {self.pipeline_type} with provider {self.provider}"
                 raise InvalidConfig("config", message, details={"field": field})
         return self
+
+    def check_supported(self) -> None:
+        """Return if nothing is set that would be ignored.
+
+        Raises:
+            InvalidConfig: a field is not supported yet.
+
+        """
+        for field in NOT_SUPPORTED:
+            if getattr(self, field) is not None:
+                raise InvalidConfig("config", f"{field}: not supported yet", details={"field": field})
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> Self:

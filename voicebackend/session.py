@@ -6,7 +6,8 @@ from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mappin
 from enum import StrEnum
 from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 
 from voicebackend.config import PipelineType, invalid
 from voicebackend.errors import SessionNotActive
@@ -135,6 +136,14 @@ class _SessionFields(BaseModel):
     memory_config: dict[str, JsonValue] = {}
     orchestration_config: dict[str, JsonValue] = {}
     rag_config: dict[str, JsonValue] = {}
+
+    @field_validator("connection_url", "memory_config", "orchestration_config", "rag_config")
+    @classmethod
+    def _not_supported(cls, value: Any) -> Any:
+        """Refuse what nothing uses yet: to accept a value would be to ignore it."""
+        if value:
+            raise PydanticCustomError("not_supported", "not supported yet")
+        return value
 
 
 class SessionRequest(_SessionFields):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from voicebackend.config import BackendConfig
+from voicebackend.config import NOT_SUPPORTED, BackendConfig
 from voicebackend.errors import InvalidConfig
 from voicebackend.hooks import AudioProcessor, AuthHook, DataRetentionHook, RateLimiter, TelephonyHook
 
@@ -19,8 +19,7 @@ HOOKS: Mapping[str, type[Any]] = {
 """The Protocol of each field whose objects can be called from another process."""
 OBJECT_FIELDS = (
     *HOOKS,
-    *("chat_model", "memory", "retriever", "vector_store"),
-    *("embedder", "prompt_template", "multimodal_model", "orchestrator"),
+    *NOT_SUPPORTED,
 )
 """Every field that may hold an object."""
 
@@ -52,9 +51,10 @@ def check_names_only(config: BackendConfig) -> None:
     """Return if no field holds an object.
 
     Raises:
-        InvalidConfig: one does, and servers that run elsewhere cannot call it.
+        InvalidConfig: one does, and servers that run elsewhere cannot call it; or one is not supported yet.
 
     """
+    config.check_supported()
     for field in OBJECT_FIELDS:
         for value in _values(config, field):
             if not isinstance(value, str):

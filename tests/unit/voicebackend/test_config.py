@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from voicebackend.config import BackendConfig, PipelineType
+from voicebackend.config import NOT_SUPPORTED, BackendConfig, PipelineType
 from voicebackend.errors import InvalidConfig
 
 
@@ -76,6 +76,15 @@ def test_what_is_missing_is_named(config: BackendConfig, field: str) -> None:
     """The rules that span fields are applied by ``checked``."""
     with pytest.raises(InvalidConfig) as caught:
         config.checked()
+    assert caught.value.details == {"field": field}
+
+
+@pytest.mark.parametrize("field", NOT_SUPPORTED)
+def test_what_would_be_ignored_is_refused(field: str) -> None:
+    """Each field of the contract that nothing uses yet, by name; unset they do no harm."""
+    config = BackendConfig(provider="mock").with_fields(**{field: "module:thing"})
+    with pytest.raises(InvalidConfig, match=f"{field}: not supported yet") as caught:
+        config.checked(own_pipeline=True)
     assert caught.value.details == {"field": field}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from voicebackend.config import PipelineType
+from voicebackend.config import PipelineType, parse
 from voicebackend.errors import InvalidConfig, InvalidFormat, SessionNotActive
 from voicebackend.record import SessionRecord, decode_log, encode_log
 from voicebackend.session import (
@@ -15,6 +15,7 @@ from voicebackend.session import (
     PersistenceStatus,
     PipelineState,
     SessionConfig,
+    SessionRequest,
     SessionState,
     Transport,
     advance,
@@ -68,6 +69,24 @@ def test_a_bad_session_names_its_field(data: dict[str, Any], field: str) -> None
     with pytest.raises(InvalidConfig) as caught:
         SessionConfig(**data)
     assert caught.value.details == {"field": field}
+
+
+@pytest.mark.parametrize("kind", [SessionConfig, SessionRequest])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("memory_config", {"k": 1}),
+        ("orchestration_config", {"k": 1}),
+        ("rag_config", {"k": 1}),
+        ("connection_url", "wss://x"),
+    ],
+)
+def test_what_would_be_ignored_is_refused(kind: type[Any], field: str, value: Any) -> None:
+    """In the library and in the API alike, by name; empty it does no harm."""
+    asked = {"user_id": "u", "transport": "websocket"}
+    with pytest.raises(InvalidConfig, match=f"{field}: not supported yet"):
+        parse(kind, {**asked, field: value}, op="create_session")
+    assert parse(kind, {**asked, field: {} if isinstance(value, dict) else None}, op="create_session")
 
 
 def test_a_copy_shares_nothing() -> None:
