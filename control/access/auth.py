@@ -13,6 +13,9 @@ from voicebackend.hooks import AuthHook, AuthResult, HookFailed, ask
 
 _SCHEME = "bearer "
 _MAX_KEY_CHARS = 8192
+OPERATOR = "default"
+"""The tenant that runs the deployment: only its keys may read and change the configuration, which is everyone's."""
+_OPERATORS = "config."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,13 +83,15 @@ async def authenticate(header: str, keys: ApiKeys, hook: AuthHook | None, about:
 
 
 async def authorize(principal: Principal, operation: str, hook: AuthHook | None) -> None:
-    """Return if this user may do this; without a hook every key may do everything within its tenant.
+    """Return if this user may do this; without a hook a key may do everything within its tenant, but not configure.
 
     Raises:
         AuthorizationFailed: they may not, or the hook failed.
 
     """
     if hook is None:
+        if operation.startswith(_OPERATORS) and principal.tenant != OPERATOR:
+            raise AuthorizationFailed("authorize", f"not permitted: {operation} is for keys of tenant {OPERATOR}")
         return
     try:
         allowed = await ask(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from control.access.auth import ApiKeys, authenticate, authorize, bearer
+from control.access.auth import ApiKeys, Principal, authenticate, authorize, bearer
 from voicebackend.errors import AuthenticationFailed, AuthorizationFailed
 from voicebackend.hooks import AuthResult
 
@@ -41,6 +41,16 @@ def test_without_keys_nobody_gets_in() -> None:
     """An empty list is not an open door."""
     with pytest.raises(AuthenticationFailed):
         ApiKeys({}).find("")
+
+
+@pytest.mark.parametrize("operation", ["config.get", "config.update"])
+async def test_without_a_hook_only_the_operators_tenant_configures(operation: str) -> None:
+    """The configuration is every tenant's; sessions are one's own."""
+    operator, acme = Principal(tenant="default", user_id="key-1"), Principal(tenant="acme", user_id="key-2")
+    await authorize(operator, operation, None)
+    await authorize(acme, "sessions.create", None)
+    with pytest.raises(AuthorizationFailed):
+        await authorize(acme, operation, None)
 
 
 class Plain:
