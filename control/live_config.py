@@ -25,7 +25,7 @@ from voicebackend.streams import Keys
 LOOK_S = 1.0
 """Seconds between looks."""
 MASK = "********"
-"""Stands for a secret; sent back, it keeps the secret that is there."""
+"""Stands for a secret; sent back with everything else as it is, it keeps the secret that is there."""
 _SECRET = re.compile(r"key|secret|token|password|credential", re.IGNORECASE)
 CODE_FIELDS = frozenset(
     {"auth_hook", "rate_limiter", "data_retention_hook", "telephony_hook", "custom_processors", "chat_model", "memory"}
@@ -55,12 +55,19 @@ def masked(value: Any, *, secret: bool = False) -> Any:
     return MASK if secret and isinstance(value, str) and value else value
 
 
-def unmasked(value: Any, present: Any) -> Any:
-    """Return JSON with the secrets that are present now put back where they are masked."""
-    if isinstance(value, dict):
-        known = present if isinstance(present, dict) else {}
-        return {name: unmasked(item, known.get(name)) for name, item in value.items()}
-    return present if value == MASK else value
+def unmasked(wanted: Any, present: dict[str, Any]) -> Any:
+    """Return the ``provider_config`` that is meant: the present one if it comes back masked.
+
+    Raises:
+        InvalidConfig: masked, with changes: a secret that its sender cannot name must not reach another address.
+
+    """
+    if json.dumps(MASK) not in json.dumps(wanted):
+        return wanted
+    if wanted != masked(present):
+        message = "provider_config: give the masked secrets again, because other settings change with them"
+        raise InvalidConfig("update_config", message, details={"field": "provider_config"})
+    return present
 
 
 def changed(config: BackendConfig, changes: Mapping[str, Any]) -> BackendConfig:
@@ -76,7 +83,7 @@ def changed(config: BackendConfig, changes: Mapping[str, Any]) -> BackendConfig:
         message = f"{field}: it names code to load, so it is set where the process is started"
         raise InvalidConfig("update_config", message, details={"field": field})
     if "provider_config" in wanted:
-        wanted["provider_config"] = unmasked(wanted["provider_config"], config.provider_config)
+        wanted["provider_config"] = unmasked(wanted["provider_config"], now["provider_config"])
     return config.with_fields(**wanted).checked(own_pipeline=True)
 
 

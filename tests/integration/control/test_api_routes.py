@@ -91,9 +91,10 @@ async def test_a_changed_configuration_reaches_the_other_process(start: Any, unt
     """PUT here is seen there within moments; secrets are masked and a mask keeps them."""
     here = await start(provider_config={"api_key": "hush", "room": "a"})
     there = await start()
-    answer = await here.send("PUT", "/v1/config", json={"max_retries": 7, "provider_config": {"api_key": "********"}})
+    settings = {"api_key": "********", "room": "a"}
+    answer = await here.send("PUT", "/v1/config", json={"max_retries": 7, "provider_config": settings})
     changed = await answer.json()
-    assert changed["config"]["provider_config"] == {"api_key": "********"}
+    assert changed["config"]["provider_config"] == settings
     assert "hush" not in json.dumps(changed)
 
     async def arrived() -> bool:

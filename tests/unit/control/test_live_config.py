@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from fakeredis import FakeAsyncRedis
 
@@ -24,6 +26,30 @@ def test_secrets_are_masked_by_the_names_of_their_fields() -> None:
 def test_a_mask_sent_back_keeps_the_secret() -> None:
     """So that what was read can be written."""
     assert changed(CONFIG, masked(plain(CONFIG))) == CONFIG
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"api_key": MASK, "nested": {"apiSecret": MASK, "room": "mine"}, "tries": 3},
+        {"api_key": MASK, "nested": {"apiSecret": MASK, "room": "r"}, "tries": 3, "url": "wss://elsewhere"},
+        {"api_key": MASK, "nested": {"apiSecret": "new", "room": "r"}, "tries": 3},
+        {"api_key": MASK},
+        {"tries": MASK},
+    ],
+    ids=["changed", "added", "one of two", "removed", "no secret"],
+)
+def test_a_mask_is_refused_when_other_settings_change_with_it(settings: dict[str, Any]) -> None:
+    """Else a new address would be told the secret."""
+    with pytest.raises(InvalidConfig) as caught:
+        changed(CONFIG, {"provider_config": settings})
+    assert caught.value.details == {"field": "provider_config"}
+
+
+def test_secrets_in_lists_are_kept_too() -> None:
+    """Masked one by one, put back together."""
+    config = CONFIG.with_provider_config({"tokens": ["a", "b"]})
+    assert changed(config, masked(plain(config))) == config
 
 
 def test_fields_left_out_stay_and_durations_are_read() -> None:
