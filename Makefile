@@ -12,7 +12,7 @@ up: $(VENV)/.local  ## The whole development stack on port 8080
 	$(BIN)/voicebackend up
 
 test: $(VENV)/.dev  ## Every test
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q -n 3 --dist worksteal
 
 check: $(VENV)/.dev  ## Everything a machine can say about the code without running it
 	$(BIN)/ruff format --check .
