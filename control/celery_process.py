@@ -56,7 +56,12 @@ def _configure_telemetry(**_: Any) -> None:
 @cache
 def _configure_once() -> None:
     config = BackendConfig.from_env()
-    telemetry.configure("celery", tracing=config.enable_tracing, structured_logging=config.enable_structured_logging)
+    telemetry.configure(
+        "celery",
+        tracing=config.enable_tracing,
+        metrics=config.enable_metrics,
+        structured_logging=config.enable_structured_logging,
+    )
     for name, level in QUIET.items():
         logging.getLogger(name).setLevel(level)
 

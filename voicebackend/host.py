@@ -84,6 +84,7 @@ def main(names: Sequence[str]) -> int:
         configure(
             "voicebackend",
             tracing=config.enable_tracing,
+            metrics=config.enable_metrics,
             structured_logging=config.enable_structured_logging,
             level=os.environ.get(LOG_LEVEL, "INFO"),
         )

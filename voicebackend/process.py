@@ -25,6 +25,7 @@ def run(service: str, serve: Callable[[BackendConfig], AbstractAsyncContextManag
         configure(
             service,
             tracing=config.enable_tracing,
+            metrics=config.enable_metrics,
             structured_logging=config.enable_structured_logging,
             level=os.environ.get("VOICEBACKEND_LOG_LEVEL", "INFO"),
         )

@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TextIO
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TextIO
 
 from opentelemetry import context, metrics, trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from voicebackend.errors import ErrorCode, as_error
+from voicebackend.errors import ErrorCode, InvalidConfig, as_error
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.metrics.export import MetricReader
 
 PROVIDER = "provider"
 SESSION_ID = "session_id"
@@ -161,21 +166,25 @@ def configure(
     service: str,
     *,
     tracing: bool = True,
+    metrics: bool = True,
+    metric_readers: Sequence[MetricReader] = (),
     structured_logging: bool = True,
     level: str = "INFO",
     stream: TextIO = sys.stderr,
 ) -> None:
-    """Set up traces and logs of this process; called once, by ``__main__`` files.
+    """Set up traces, metrics and logs of this process; called once, by ``__main__`` files.
 
-    With ``OTEL_EXPORTER_OTLP_ENDPOINT`` set, spans go there (extra ``[otlp]``).
+    With ``OTEL_EXPORTER_OTLP_ENDPOINT`` set, spans and metrics go there (extra ``[otlp]``). ``metric_readers`` get the
+    metrics too. Without any of these, or with ``metrics`` off, what is measured goes nowhere.
+
+    Raises:
+        InvalidConfig: the endpoint is set, and the extra is not installed.
+
     """
-    from opentelemetry.sdk.resources import Resource
-    from opentelemetry.sdk.trace import TracerProvider
-
-    if tracing and not isinstance(trace.get_tracer_provider(), TracerProvider):
-        provider = TracerProvider(resource=Resource.create({"service.name": service}))
-        _export(provider)
-        trace.set_tracer_provider(provider)
+    if tracing:
+        _trace(service)
+    if metrics:
+        _measure(service, metric_readers)
     handler = logging.StreamHandler(stream)
     if structured_logging:
         handler.setFormatter(JsonFormatter(service))
@@ -184,19 +193,36 @@ def configure(
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
-def _export(provider: Any) -> None:
-    import os
-
-    if not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
-        return
-    try:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # type: ignore[import-not-found,unused-ignore] # pyright: ignore
-            OTLPSpanExporter,
-        )
-    except ImportError as error:
-        from voicebackend.errors import InvalidConfig
-
-        raise InvalidConfig("telemetry", 'OTLP export needs: pip install "voicebackend[otlp]"') from error
+def _trace(service: str) -> None:
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    if isinstance(trace.get_tracer_provider(), TracerProvider):
+        return
+    provider = TracerProvider(resource=Resource.create({"service.name": service}))
+    if exporter := _exporter("trace_exporter", "OTLPSpanExporter"):
+        provider.add_span_processor(BatchSpanProcessor(exporter))
+    trace.set_tracer_provider(provider)
+
+
+def _measure(service: str, readers: Sequence[MetricReader]) -> None:
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+    from opentelemetry.sdk.resources import Resource
+
+    exporter = _exporter("metric_exporter", "OTLPMetricExporter")
+    everyone = [*readers, *([PeriodicExportingMetricReader(exporter)] if exporter else [])]
+    if everyone and not isinstance(metrics.get_meter_provider(), MeterProvider):
+        resource = Resource.create({"service.name": service})
+        metrics.set_meter_provider(MeterProvider(everyone, resource=resource))
+
+
+def _exporter(module: str, name: str) -> Any:
+    """Return a new OTLP exporter, None where the environment names no endpoint."""
+    if not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
+        return None
+    try:
+        return getattr(import_module(f"opentelemetry.exporter.otlp.proto.http.{module}"), name)()
+    except ImportError as error:
+        raise InvalidConfig("telemetry", 'OTLP export needs: pip install "voicebackend[otlp]"') from error
