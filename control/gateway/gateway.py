@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
@@ -132,9 +131,9 @@ class Gateway:
         return leave
 
     async def _ready(self, session: str) -> None:
-        reached = await self._logs.wait_until(session, {SessionState.READY, SessionState.ACTIVE}, READY_S)
-        if is_over(reached):
-            raise why_over(replace(await self._store.get(session), state=reached))
+        record = await self._logs.wait_until(session, {SessionState.READY, SessionState.ACTIVE}, READY_S)
+        if is_over(record.state):
+            raise why_over(record)
 
     def _enter(self, caller: Caller) -> None:
         """Put a caller in the place of any that its session had."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
-from dataclasses import replace
+from types import NoneType
 
 from control.access.auth import Principal
 from control.http.telephony import route
@@ -18,7 +19,7 @@ from voicebackend.errors import (
     VoiceBackendError,
     from_code,
 )
-from voicebackend.hooks import HookFailed, ask
+from voicebackend.hooks import HookFailed, RateLimiter, ask
 from voicebackend.record import SessionRecord
 from voicebackend.session import SessionRequest, SessionState, Transport
 from voicebackend.tasks import SESSIONS_CREATE
@@ -27,8 +28,12 @@ from voicebackend.telemetry import inject
 OPERATION = "sessions.create"
 
 
-async def create_session(services: Services, principal: Principal, request: SessionRequest) -> SessionRecord:
+async def create_session(
+    services: Services, principal: Principal, request: SessionRequest, *, limit_wait_s: float = 0.0
+) -> SessionRecord:
     """Check a request, record the session and have it placed; return its record.
+
+    Where the rate limiter says no, it is waited for up to ``limit_wait_s`` seconds and asked once more.
 
     Raises:
         VoiceBackendError: it cannot be had, and nothing is left behind; or it could not be handed on, and the record
@@ -36,7 +41,7 @@ async def create_session(services: Services, principal: Principal, request: Sess
 
     """
     check_metadata(request.metadata)
-    await _limit(services, principal)
+    await _limit(services, principal, limit_wait_s)
     record = await _checked(services, principal, request)
     await services.store.create(record)
     try:
@@ -47,18 +52,30 @@ async def create_session(services: Services, principal: Principal, request: Sess
     return record
 
 
-async def _limit(services: Services, principal: Principal) -> None:
+async def _limit(services: Services, principal: Principal, wait_s: float) -> None:
     limiter = services.hooks.find("rate_limiter")
     if limiter is None:
         return
     key = f"{principal.tenant}:{principal.user_id}:{OPERATION}"
     try:
         allowed = await ask(lambda: limiter.allow(key), hook="rate_limiter.allow", expected=bool)
+        if not allowed and wait_s and await _waited(limiter, key, wait_s):
+            allowed = await ask(lambda: limiter.allow(key), hook="rate_limiter.allow", expected=bool)
     except HookFailed as error:
         message = "the rate limit could not be checked: try again"
         raise RateLimitExceeded("create_session", message, retry_after=RETRY_AFTER_S) from error
     if not allowed:
         raise RateLimitExceeded("create_session", retry_after=RETRY_AFTER_S)
+
+
+async def _waited(limiter: RateLimiter, key: str, wait_s: float) -> bool:
+    """Return whether the rate limiter lets its caller go on in time; raises HookFailed if it fails."""
+    try:
+        async with asyncio.timeout(wait_s):
+            await ask(lambda: limiter.wait(key), hook="rate_limiter.wait", expected=NoneType, timeout_s=2 * wait_s)
+    except TimeoutError:  # that the limit lasts is no failure of the hook
+        return False
+    return True
 
 
 async def _checked(services: Services, principal: Principal, request: SessionRequest) -> SessionRecord:
@@ -91,17 +108,16 @@ async def wait_for_ready(services: Services, record: SessionRecord, timeout_s: f
     """Return the record once the session is ready, or as it is when time is up.
 
     Raises:
-        VoiceBackendError: it failed; the error is what the record gives as its reason.
+        VoiceBackendError: it failed; the error is that of the reason given.
 
     """
     wanted = {SessionState.READY, SessionState.ACTIVE}
     try:
-        reached = await services.logs.wait_until(record.id, wanted, timeout_s)
+        record = await services.logs.wait_until(record.id, wanted, timeout_s)
     except OperationTimeout:
         return await services.store.get(record.id)
-    record = await services.store.get(record.id)
-    if reached is SessionState.ENDED:
+    if record.state is SessionState.ENDED:
         raise SessionNotActive("create_session", "the session was ended", details={"reason": record.reason})
-    if reached is SessionState.FAILED:
+    if record.state is SessionState.FAILED:
         raise from_code(record.reason, "create_session", retry_after=RETRY_AFTER_S, details={"session": record.id})
-    return replace(record, state=reached)
+    return record

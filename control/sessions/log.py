@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Collection, Iterator
 from contextlib import aclosing, contextmanager
+from dataclasses import replace
 from typing import Any
 
 from redis.asyncio import Redis
@@ -12,7 +13,7 @@ from redis.asyncio import Redis
 from control.sessions.store import SessionStore
 from voicebackend._redis import redis_errors
 from voicebackend.errors import OperationTimeout, SessionLimitExceeded, SessionNotFound
-from voicebackend.record import decode_log
+from voicebackend.record import SessionRecord, decode_log
 from voicebackend.session import SessionState, is_over
 from voicebackend.streams import Keys
 
@@ -82,34 +83,42 @@ class SessionLogs:
         finally:
             self._followers -= 1
 
-    async def wait_until(self, session_id: str, states: Collection[SessionState], timeout_s: float) -> SessionState:
-        """Return the first of these states that the session is in, or the one in which it ended.
+    async def wait_until(self, session_id: str, states: Collection[SessionState], timeout_s: float) -> SessionRecord:
+        """Return the record once the session is in one of these states, or over.
 
-        The log knows earlier than the record: the lane's holder writes it before it reports.
+        The log knows earlier than the record: the lane's holder writes it before it reports. State and reason are
+        the log's then.
 
         Raises:
             OperationTimeout: it came to none of them in time.
             SessionNotFound: there is no such session.
 
         """
-        state = (await self._store.get(session_id)).state
-        if state in states or is_over(state):
-            return state
+        record = await self._store.get(session_id)
+        if record.state in states or is_over(record.state):
+            return record
         try:
             async with asyncio.timeout(timeout_s), aclosing(self.follow(session_id, idle_s=timeout_s)) as entries:
                 async for found in entries:
-                    state = _state_of(found) or state
-                    if state in states or is_over(state):
-                        return state
+                    record = _moved(record, found)
+                    if record.state in states or is_over(record.state):
+                        return await self._fresh(record)
         except TimeoutError as error:
-            raise OperationTimeout("wait", f"the session is still {state} after {timeout_s:g} s") from error
-        return (await self._store.get(session_id)).state
+            raise OperationTimeout("wait", f"the session is still {record.state} after {timeout_s:g} s") from error
+        return await self._store.get(session_id)
+
+    async def _fresh(self, known: SessionRecord) -> SessionRecord:
+        """Return the record as it is now, with the state and reason known from the log unless it is over itself."""
+        record = await self._store.get(known.id)
+        return record if is_over(record.state) else replace(record, state=known.state, reason=known.reason)
 
 
-def _state_of(found: Entry | None) -> SessionState | None:
-    if found is None or found[1].get("type") != "session":
-        return None
+def _moved(record: SessionRecord, found: Entry | None) -> SessionRecord:
+    """Return the record in the state that an entry of the log tells, if it tells one."""
+    entry = found[1] if found else {}
+    if entry.get("type") != "session":
+        return record
     try:
-        return SessionState(str(found[1].get("state")))
+        return replace(record, state=SessionState(str(entry.get("state"))), reason=str(entry.get("reason", "")))
     except ValueError:
-        return None
+        return record

@@ -77,6 +77,8 @@ class FakeWorker:
     """Bring sessions to ready as they are created."""
     fails_with: str = ""
     """Or fail them with this code."""
+    reports: bool = True
+    """Else a failure stands in the log alone, as before a worker's report has come."""
     answers: bool = True
     """Greet whoever attaches."""
     epoch: int = 5
@@ -112,7 +114,7 @@ class FakeWorker:
         self.published.append((task.name, arguments))
         session = arguments["session_id"]
         if task is SESSIONS_CREATE and self.fails_with:
-            await self.store.move(session, SessionState.FAILED, reason=self.fails_with)
+            await self.fail(session)
         elif task is SESSIONS_CREATE and self.places:
             await self.place(session)
         elif task is SESSIONS_CLOSE:
@@ -123,6 +125,14 @@ class FakeWorker:
         await self.store.move(session, SessionState.STARTING, lane=LANE, worker="w1", epoch=self.epoch)
         await self.store.append_log(session, {"type": "session", "state": "ready"})
         await self.store.move(session, SessionState.READY)
+
+    async def fail(self, session: str) -> None:
+        """Fail a session at its start."""
+        if self.reports:
+            await self.store.move(session, SessionState.FAILED, reason=self.fails_with)
+            return
+        await self.store.move(session, SessionState.STARTING, lane=LANE, worker="w1", epoch=self.epoch)
+        await self.store.append_log(session, {"type": "session", "state": "failed", "reason": self.fails_with})
 
     async def end(self, session: str, reason: str) -> None:
         """End a session as a worker does."""

@@ -44,9 +44,10 @@ async def test_prefer_wait_answers_with_the_state_when_time_is_up(api: Any, work
     assert (answer.status, (await answer.json())["state"]) == (201, "pending")
 
 
-async def test_prefer_wait_turns_a_failure_into_its_problem(api: Any, worker: Any) -> None:
-    """A session that found no slot is the answer that the slots are taken."""
-    worker.fails_with = "session_limit_exceeded"
+@pytest.mark.parametrize("reports", [True, False], ids=["in the record", "in the log alone"])
+async def test_prefer_wait_turns_a_failure_into_its_problem(api: Any, worker: Any, reports: bool) -> None:
+    """A session that found no slot is the answer that the slots are taken, also before the record says so."""
+    worker.fails_with, worker.reports = "session_limit_exceeded", reports
     answer = await api.send("POST", "/v1/sessions", json=GOOD, headers={"Prefer": "wait=5"})
     assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
 

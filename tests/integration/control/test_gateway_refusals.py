@@ -160,9 +160,10 @@ async def test_an_ended_session_takes_no_caller(api: Any, worker: Any) -> None:
         assert await refusal(ws) == ("session_not_active", 4404)
 
 
-async def test_a_session_that_failed_tells_why(api: Any, worker: Any) -> None:
-    """The reason on its record is the error."""
-    worker.places = False
+@pytest.mark.parametrize("reports", [True, False], ids=["in the record", "in the log alone"])
+async def test_a_session_that_failed_tells_why(api: Any, worker: Any, reports: bool) -> None:
+    """The reason on its record, or before that in its log, is the error."""
+    worker.places, worker.reports = False, reports
     created = await api.create()
     async with api.media(created) as ws:
         await ws.send_json(START)
