@@ -52,7 +52,7 @@ class RateLimiter(Protocol):
         ...
 
     async def wait(self, key: str) -> None:
-        """Return once one more is allowed; used where waiting is better than refusing."""
+        """Return once one more is allowed; asked where ``allow`` said no and the client would rather wait."""
         ...
 
 

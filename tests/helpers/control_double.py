@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -79,6 +79,8 @@ class ControlDouble:
         self.url = ""
         self.requests: list[tuple[str, str, Any]] = []
         """Method, path with query and body of each request."""
+        self.headers: Mapping[str, str] = {}
+        """Of the last request."""
         self.problems: list[web.Response] = []
         """Answers that come before all others, once each."""
         self.scripts: list[Script] = [greet]
@@ -87,6 +89,7 @@ class ControlDouble:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer one request."""
         body = await request.read()
+        self.headers = request.headers
         told = json.loads(body) if request.content_type == "application/json" and body else body
         self.requests.append((request.method, request.path_qs, told))
         if self.problems:

@@ -117,8 +117,12 @@ class VoiceBackend:
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
-    async def create_session(self, config: SessionConfig, *, sample_rate: int = PIPELINE_RATE) -> VoiceSession:
+    async def create_session(
+        self, config: SessionConfig, *, sample_rate: int = PIPELINE_RATE, wait_for_rate_limit: bool = False
+    ) -> VoiceSession:
         """Create a session; ``start`` it to connect the caller. ``sample_rate`` (Hz) is of the audio both ways.
+
+        With ``wait_for_rate_limit`` a rate limiter that says no is waited for, up to 5 s a try, before it is an error.
 
         Raises:
             InvalidConfig: the request is not valid, or the provider cannot do it.
@@ -130,7 +134,9 @@ class VoiceBackend:
         with measured("create_session", provider=self._config.provider, user_id=config.user_id):
             service = self._started("create_session")
             AudioFormat(sample_rate=sample_rate)
-            created, agent = await service.create(config.copied(), self._config)
+            created, agent = await service.create(
+                config.copied(), self._config, wait_for_rate_limit=wait_for_rate_limit
+            )
             session = VoiceSession(service, created, agent=agent, sample_rate=sample_rate)
             self._forget_the_finished()
             self._sessions[session.id] = session

@@ -42,7 +42,9 @@ class SessionService:
         self._api, self._objects = api, objects
         self._timeout_s = config.timeout.total_seconds()
 
-    async def create(self, config: SessionConfig, defaults: BackendConfig) -> tuple[SessionCreated, str]:
+    async def create(
+        self, config: SessionConfig, defaults: BackendConfig, *, wait_for_rate_limit: bool = False
+    ) -> tuple[SessionCreated, str]:
         """Create a session; return it and the reference to its agent, empty if that is no object of ours."""
         agent = self.agent_name(callback=config.agent_callback, agent=config.agent)
         shared = set(SessionRequest.model_fields) & set(SessionConfig.model_fields) - {"agent"}
@@ -53,7 +55,7 @@ class SessionService:
             {**fields, "pipeline_type": pipeline_type, "provider": defaults.provider or None, "agent": agent or None},
             op="create_session",
         )
-        headers = {"Prefer": f"wait={READY_S}"}
+        headers = {"Prefer": f"wait={READY_S}" + (", rate-limit=wait" if wait_for_rate_limit else "")}
         body = request.model_dump(mode="json", exclude_none=True)
         try:
             told = await self._api.send("create_session", "POST", "/v1/sessions", body=body, headers=headers)

@@ -79,7 +79,13 @@ class MockVoiceBackend:
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
-    async def create_session(self, config: SessionConfig, *, sample_rate: int = PIPELINE_RATE) -> MockVoiceSession:
+    async def create_session(
+        self,
+        config: SessionConfig,
+        *,
+        sample_rate: int = PIPELINE_RATE,
+        wait_for_rate_limit: bool = False,
+    ) -> MockVoiceSession:
         """Create a session; raises SessionNotActive before ``start``, SessionLimitExceeded beyond ``max_sessions``."""
         await self._operate("create_session")
         if self._max_sessions and len(self._sessions) >= self._max_sessions:

@@ -23,6 +23,7 @@ from voicebackend.tasks import SESSIONS_CLOSE
 MAX_WAIT_S = 10
 """Seconds that ``Prefer: wait`` waits at most."""
 _WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,6})(?:$|[,;\s])")
+_LIMIT_WAIT = re.compile(r"(?:^|[,;\s])rate-limit=wait(?:$|[,;\s])")
 
 
 def answer(model: BaseModel, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
@@ -36,14 +37,16 @@ async def session_of(request: web.Request) -> SessionRecord:
 
 
 async def create(request: web.Request) -> web.Response:
-    """Create a session; ``Prefer: wait=2`` answers when it is ready."""
+    """Create a session; ``Prefer: wait=2`` answers when it is ready, ``rate-limit=wait`` waits for the limiter too."""
     services, principal = request.app[SERVICES], request[PRINCIPAL]
     wanted = await read_model(request, SessionRequest, op="create_session")
-    record = await create_session(services, principal, wanted)
+    prefer = request.headers.get("Prefer", "")
+    wait = _WAIT.search(prefer)
+    seconds = min(int(wait[1]), MAX_WAIT_S) if wait else 0
+    limit_wait_s = seconds if _LIMIT_WAIT.search(prefer) else 0
+    record = await create_session(services, principal, wanted, limit_wait_s=limit_wait_s)
     headers = {"Location": f"/v1/sessions/{record.id}"}
-    wait = _WAIT.search(request.headers.get("Prefer", ""))
     if wait:
-        seconds = min(int(wait[1]), MAX_WAIT_S)
         record = await wait_for_ready(services, record, seconds)
         headers["Preference-Applied"] = f"wait={seconds}"
     issued = _issue(services, record)
@@ -107,6 +110,7 @@ _CREATE_ERRORS = (
     *(_E.INVALID_CONFIG, _E.INVALID_FORMAT, _E.PROVIDER_NOT_FOUND, _E.RATE_LIMIT_EXCEEDED),
     *(_E.SESSION_LIMIT_EXCEEDED, _E.CONNECTION_FAILED, _E.SESSION_NOT_ACTIVE),
 )
+_PREFER = "`wait=N`: answer when ready, N to 10 s; with `rate-limit=wait`, wait that long for the rate limiter too"
 ROUTES = [
     Route(
         method="POST",
@@ -117,7 +121,7 @@ ROUTES = [
         body=SessionRequest,
         answers={201: SessionCreated},
         errors=_CREATE_ERRORS,
-        parameters=(Parameter(name="Prefer", about="`wait=N`: answer when ready, N to 10 s", location="header"),),
+        parameters=(Parameter(name="Prefer", about=_PREFER, location="header"),),
     ),
     Route(
         method="GET",

@@ -122,6 +122,42 @@ async def test_the_rate_limiter_denies_when_it_says_no_or_fails(start: Any, then
     assert (tenant, operation) == ("default", "sessions.create")
 
 
+class Patience(Limiter):
+    """Allows two, and one more to who waited for it, unless the limit lasts."""
+
+    def __init__(self, *, lasts: bool) -> None:
+        super().__init__()
+        self._lasts, self.waited = lasts, 0
+
+    async def wait(self, key: str) -> None:
+        self.waited += 1
+        if self._lasts:
+            await asyncio.sleep(60)
+        self.keys.clear()
+
+
+@pytest.mark.parametrize(
+    ("prefer", "lasts", "status", "waited"),
+    [
+        ("wait=5", False, 429, 0),
+        ("rate-limit=wait", False, 429, 0),
+        ("wait=5, rate-limit=wait", False, 201, 1),
+        ("wait=1, rate-limit=wait", True, 429, 1),
+    ],
+)
+async def test_the_rate_limiter_is_waited_for_if_asked(
+    start: Any, caplog: pytest.LogCaptureFixture, *, prefer: str, lasts: bool, status: int, waited: int
+) -> None:
+    """As long as ``wait`` says and no longer; a limit that lasts is no failure of the hook."""
+    limiter = Patience(lasts=lasts)
+    api = await start(rate_limiter=limiter)
+    await api.create()
+    await api.create()
+    answer = await api.send("POST", "/v1/sessions", json=GOOD, headers={"Prefer": prefer})
+    assert (answer.status, limiter.waited) == (status, waited)
+    assert "hook failed" not in caplog.text
+
+
 async def test_without_a_key_a_development_key_is_made(
     start: Any, deployment: Deployment, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -113,6 +113,15 @@ async def test_a_rate_limit_is_waited_for_and_the_request_repeated(
     assert (await backend.create_session(WANTED)).id == SESSION
 
 
+@pytest.mark.parametrize(("wait", "prefer"), [(False, "wait=5"), (True, "wait=5, rate-limit=wait")])
+async def test_the_servers_limiter_is_waited_for_if_asked(
+    double: ControlDouble, backend: VoiceBackend, wait: bool, prefer: str
+) -> None:
+    """Only then: else a refusal would come late."""
+    await backend.create_session(WANTED, wait_for_rate_limit=wait)
+    assert double.headers["Prefer"] == prefer
+
+
 async def test_problems_become_our_errors_with_their_facts(double: ControlDouble, backend: VoiceBackend) -> None:
     """The code chooses the class; detail and details come along; what is not retryable is not repeated."""
     double.problems.append(problem(404, "session_not_found", "gone", session="x"))
