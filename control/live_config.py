@@ -15,7 +15,9 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from control.sessions.offers import check_offered
 from control.sessions.scripts import PUT_CONFIG
+from control.sessions.workers import announced_workers
 from voicebackend._redis import redis_errors
 from voicebackend.config import BackendConfig
 from voicebackend.config_watch import CONFIG_TTL_S, ConfigWatch
@@ -92,13 +94,21 @@ class LiveConfig(ConfigWatch):
 
     def __init__(self, state: Redis, keys: Keys, started_with: BackendConfig) -> None:
         super().__init__(state, keys, started_with)
+        self._keys = keys
         self._put = state.register_script(PUT_CONFIG)
 
     async def update(self, changes: Mapping[str, Any]) -> None:
-        """Change fields here and, within about a second, in every process; see :func:`changed`."""
+        """Change fields here and, within about a second, in every process.
+
+        Raises:
+            InvalidConfig: see :func:`changed` and, as ProviderNotFound, :func:`check_offered`; nothing changed.
+
+        """
         with redis_errors("update_config"):
             await self.refresh()
             config = changed(self.current, changes)
+            if (config.provider, config.provider_config) != (self.current.provider, self.current.provider_config):
+                check_offered(config, await announced_workers(self._state, self._keys))
             version = await self._put([self._key], [json.dumps(plain(config)), CONFIG_TTL_S])
         self.current, self.version = config, int(version)
 

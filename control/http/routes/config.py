@@ -44,6 +44,9 @@ ROUTES = [
         about="Change the configuration; what is left out stays, masked secrets too",
         body=BackendConfig,
         answers={200: ConfigView},
-        errors=(ErrorCode.INVALID_CONFIG, ErrorCode.INVALID_FORMAT, ErrorCode.CONNECTION_FAILED),
+        errors=(
+            *(ErrorCode.INVALID_CONFIG, ErrorCode.INVALID_FORMAT),
+            *(ErrorCode.PROVIDER_NOT_FOUND, ErrorCode.CONNECTION_FAILED),
+        ),
     ),
 ]

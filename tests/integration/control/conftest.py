@@ -46,6 +46,8 @@ CAPABILITIES = {
         "text_injection": False,
     },
 }
+SETTINGS = {"properties": {"api_key": {}, "room": {}}, "additionalProperties": False}
+"""The schema of what the provider ``mock`` can be told."""
 
 
 @pytest.fixture(name="until")
@@ -92,7 +94,7 @@ class FakeWorker:
 
     async def announce(self, *, slots_free: int = 10, slots_total: int = 10, draining: bool = False) -> None:
         """Write what a worker writes about itself."""
-        providers = {name: {"capabilities": can, "config_schema": {}} for name, can in CAPABILITIES.items()}
+        providers = {name: {"capabilities": can, "config_schema": SETTINGS} for name, can in CAPABILITIES.items()}
         said: dict[Any, Any] = {
             "id": "w1",
             "slots_total": slots_total,

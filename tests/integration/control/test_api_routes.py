@@ -122,6 +122,33 @@ async def test_a_wrong_configuration_changes_nothing(api: Any, redis: Redis, cha
     assert await redis.exists(Deployment().keys.config()) == 0
 
 
+@pytest.mark.parametrize(
+    ("change", "expected", "field"),
+    [
+        ({"provider": "nobody"}, (404, "provider_not_found"), None),
+        ({"provider_config": {"romo": "a"}}, (400, "invalid_config"), "provider_config.romo"),
+        ({"provider": "remote", "provider_config": {"x": 1}}, (400, "invalid_config"), "provider_config.x"),
+    ],
+)
+async def test_a_configuration_that_no_worker_can_run_changes_nothing(
+    api: Any, redis: Redis, change: Any, expected: tuple[int, str], field: str | None
+) -> None:
+    """Workers announce their providers and what these can be told."""
+    answer = await api.send("PUT", "/v1/config", json=change)
+    problem = await answer.json(content_type="application/problem+json")
+    assert (answer.status, problem["code"], problem["details"].get("field")) == (*expected, field)
+    assert await redis.exists(Deployment().keys.config()) == 0
+
+
+async def test_a_configuration_that_a_worker_can_run_is_taken(api: Any) -> None:
+    """Another provider with settings of its own."""
+    change = {"provider": "remote", "provider_config": {"room": "a"}}
+    answer = await api.send("PUT", "/v1/config", json=change)
+    assert answer.status == 200
+    config = (await answer.json())["config"]
+    assert {name: config[name] for name in change} == change
+
+
 class Exchange:
     """A telephony hook."""
 

@@ -1,0 +1,31 @@
+"""Whether a changed configuration could run: what workers announce of its provider, and which settings that takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from control.sessions.placement import able_workers
+from control.sessions.workers import WorkerInfo
+from voicebackend.config import BackendConfig
+from voicebackend.errors import InvalidConfig
+
+
+def check_offered(config: BackendConfig, workers: Sequence[WorkerInfo]) -> None:
+    """Return if a worker has the provider and knows every one of its settings.
+
+    Raises:
+        ProviderNotFound: no worker announces the provider.
+        InvalidConfig: the provider has no such setting; the details name it.
+
+    """
+    provider = config.provider
+    able_workers(workers, provider)
+    offer = next(worker.providers[provider] for worker in workers if provider in worker.providers)
+    schema = offer.get("config_schema")
+    if not schema or schema.get("additionalProperties") is not False:
+        return
+    known = schema.get("properties", {}).keys()
+    for name in sorted(config.provider_config.keys() - known):
+        field = f"provider_config.{name}"
+        message = f"{field}: {provider} has no such setting; it has {', '.join(sorted(known)) or 'none'}"
+        raise InvalidConfig("update_config", message, details={"field": field, "possible": sorted(known)})
