@@ -11,6 +11,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from control.sessions.store import SessionStore
+from control.sessions.stream_limit import RETRY_S, StreamLimit
 from voicebackend._redis import redis_errors
 from voicebackend.errors import OperationTimeout, SessionLimitExceeded, SessionNotFound
 from voicebackend.record import SessionRecord, decode_log
@@ -22,7 +23,6 @@ MAX_FOLLOWERS = 512
 IDLE_S = 15.0
 """Seconds without an entry after which a follower hears that there was none."""
 _BATCH = 100
-_RETRY_S = 5.0
 
 Entry = tuple[str, dict[str, Any]]
 """An entry's id in the stream, and what it says."""
@@ -34,6 +34,8 @@ class SessionLogs:
     def __init__(self, blocking: Redis, store: SessionStore, keys: Keys) -> None:
         self._redis, self._store, self._keys = blocking, store, keys
         self._followers = 0
+        self.streams = StreamLimit()
+        """The followers that are event streams."""
 
     def __repr__(self) -> str:
         return f"<SessionLogs [{self._followers} followers]>"
@@ -76,7 +78,7 @@ class SessionLogs:
     @contextmanager
     def _counted(self) -> Iterator[None]:
         if self._followers >= MAX_FOLLOWERS:
-            raise SessionLimitExceeded("follow_log", "too many event streams are open here", retry_after=_RETRY_S)
+            raise SessionLimitExceeded("follow_log", "too many logs are followed here", retry_after=RETRY_S)
         self._followers += 1
         try:
             yield

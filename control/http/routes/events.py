@@ -31,10 +31,15 @@ async def events(request: web.Request) -> web.StreamResponse:
     if after != "0" and not _ENTRY_ID.fullmatch(after):
         raise InvalidConfig("events", "Last-Event-ID: not an id of these events", details={"field": "Last-Event-ID"})
     record = await session_of(request)
+    with request.app[SERVICES].logs.streams.opened(record.tenant):
+        return await _stream(request, record.id, after)
+
+
+async def _stream(request: web.Request, session_id: str, after: str) -> web.StreamResponse:
     stream = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
     await stream.prepare(request)
     try:
-        async with aclosing(request.app[SERVICES].logs.follow(record.id, after=after)) as entries:
+        async with aclosing(request.app[SERVICES].logs.follow(session_id, after=after)) as entries:
             async for found in entries:
                 await stream.write(event_text(found).encode())
     except VoiceBackendError as error:
@@ -52,7 +57,10 @@ ROUTES = [
         handler=events,
         about="Follow a session's events, up to `ended`",
         answers={200: "text/event-stream"},
-        errors=(ErrorCode.INVALID_CONFIG, ErrorCode.SESSION_NOT_FOUND),
+        errors=(
+            *(ErrorCode.INVALID_CONFIG, ErrorCode.SESSION_NOT_FOUND),
+            *(ErrorCode.RATE_LIMIT_EXCEEDED, ErrorCode.SESSION_LIMIT_EXCEEDED),
+        ),
         parameters=(Parameter(name="Last-Event-ID", about="go on after this event", location="header"),),
         streaming=True,
     ),

@@ -45,6 +45,17 @@ async def test_events_resume_after_the_last_one_seen(api: Any, worker: Any) -> N
     assert rest == every[2:]
 
 
+async def test_event_streams_are_limited_while_waiting_finds_room(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """429 with Retry-After instead of a stream; a session that is created is waited for all the same."""
+    monkeypatch.setattr("control.sessions.stream_limit.MAX_TENANT_STREAMS", 0)
+    path = f"/v1/sessions/{(await api.create())['id']}/events"
+    answer = await api.send("GET", path)
+    assert (answer.status, answer.headers["Retry-After"]) == (429, "5")
+    body = {"user_id": "u1", "transport": "websocket", "agent": "demo"}
+    answer = await api.send("POST", "/v1/sessions", json=body, headers={"Prefer": "wait=5"})
+    assert (answer.status, (await answer.json())["state"]) == (201, "ready")
+
+
 async def test_a_made_up_event_id_is_refused(api: Any) -> None:
     """It names no event."""
     session = (await api.create())["id"]
