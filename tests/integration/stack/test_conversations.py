@@ -122,12 +122,22 @@ async def test_nothing_is_left_behind(client: StackClient, stack_redis: Path) ->
     async with client.call("echo") as call:
         await call.say("bye")
         await call.until("audio_end", turn=1)
+        with sync_redis.Redis(unix_socket_path=str(stack_redis)) as redis:
+            assert sum(_slots(redis).values()) >= 1
     with sync_redis.Redis(unix_socket_path=str(stack_redis)) as redis:
-        await _until_free(client)
+        async with asyncio.timeout(10):
+            while any(_slots(redis).values()):  # noqa: ASYNC110 - a key of Redis has no event
+                await asyncio.sleep(0.05)
+        await _until_over(client)
         assert leaked_keys(redis) == []
 
 
-async def _until_free(client: StackClient) -> None:
+def _slots(redis: sync_redis.Redis) -> dict[bytes, int]:
+    """Return how many sessions hold a slot, by the key of each lane."""
+    return {key: int(str(redis.scard(key))) for key in redis.scan_iter("vb:lane:*:sessions")}
+
+
+async def _until_over(client: StackClient) -> None:
     async with asyncio.timeout(10):
         while True:
             _, page = await client.request("GET", "/v1/sessions")
