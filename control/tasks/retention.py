@@ -13,7 +13,7 @@ from control.context import TaskContext
 from voicebackend._redis import redis_errors
 from voicebackend.errors import SessionNotFound
 from voicebackend.hooks import DataRetentionHook, HookFailed, ask
-from voicebackend.record import ENDED_TTL_S, SessionRecord
+from voicebackend.record import ENDED_TTL_S, SessionRecord, decode_log
 
 FIELD = "data_retention_hook"
 TIMEOUT_S = 20.0
@@ -40,11 +40,21 @@ async def _apply(shared: TaskContext, session_id: str) -> None:
     transcript_s = await kept_s(hook, "transcript", record)
     metadata_s = await kept_s(hook, "metadata", record)
     with redis_errors("retention"):
+        if not transcript_s:
+            await _forget_turns(shared, session_id)  # before the log, which says how many there were
         # EXPIRE with 0 deletes
         await shared.state.expire(shared.keys.session_log(session_id), transcript_s)
         await shared.state.eval(
             _STRIP, 1, shared.keys.session(session_id), str(metadata_s or ENDED_TTL_S), "0" if metadata_s else "1"
         )
+
+
+async def _forget_turns(shared: TaskContext, session_id: str) -> None:
+    """Delete what agents noted of the turns, which may be what was said."""
+    entries: Any = await shared.state.xrange(shared.keys.session_log(session_id))
+    said = (decode_log(fields).get("turn") for _, fields in entries)
+    last = max((turn for turn in said if isinstance(turn, int)), default=0)
+    await shared.state.delete(*(shared.keys.turn(session_id, turn) for turn in range(last + 1)))
 
 
 async def kept_s(hook: DataRetentionHook | None, data_class: str, record: SessionRecord) -> int:

@@ -59,6 +59,7 @@ class RaisesAtOnce(Hook):
 
 BOTH = ("transcript", "metadata")
 WEEK_S = 7 * 86_400
+TURNS = (1, 2, 12)
 
 
 @pytest.fixture
@@ -72,7 +73,11 @@ async def apply(shared: TaskContext, hook: Any) -> SessionRecord:
     """End a session, apply retention with this hook, and return the record that is left."""
     record = a_record()
     await shared.store.create(record)
-    await say(shared, record.id, 1, "my number is 12345")
+    for number in TURNS:
+        await say(shared, record.id, number, "my number is 12345")
+        turn = shared.keys.turn(record.id, number)
+        await shared.state.hset(turn, "once:booking", '"12345"')
+        await shared.state.expire(turn, ENDED_TTL_S)
     await shared.store.move(record.id, SessionState.ENDED, reason="closed")
     shared._live.current = shared.config.with_data_retention_hook(hook)
     await _apply(shared, record.id)
@@ -83,6 +88,11 @@ async def kept_s(shared: TaskContext, record: SessionRecord) -> tuple[int, int]:
     """Return the seconds that log and record live; -2 is gone."""
     keys = shared.keys
     return await shared.state.ttl(keys.session_log(record.id)), await shared.state.ttl(keys.session(record.id))
+
+
+async def turns(shared: TaskContext, record: SessionRecord) -> int:
+    """Return how many turns there is still something of."""
+    return int(await shared.state.exists(*(shared.keys.turn(record.id, number) for number in TURNS)))
 
 
 async def test_without_a_hook_everything_is_kept_for_an_hour(shared: TaskContext) -> None:
@@ -126,6 +136,14 @@ async def test_a_hook_that_fails_keeps_nothing(shared: TaskContext, hook: Any) -
     left = await apply(shared, hook)
     assert left.metadata == {}
     assert (await kept_s(shared, left))[0] == -2
+    assert await turns(shared, left) == 0
+
+
+async def test_what_agents_noted_of_a_turn_goes_with_the_transcript(shared: TaskContext) -> None:
+    """It stays as long as that may."""
+    assert await turns(shared, await apply(shared, Hook("metadata"))) == 0
+    await shared.state.flushdb()
+    assert await turns(shared, await apply(shared, Hook("transcript"))) == len(TURNS)
 
 
 async def test_a_hook_that_hangs_keeps_nothing(shared: TaskContext) -> None:
