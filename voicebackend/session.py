@@ -199,7 +199,7 @@ class SessionView(BaseModel):
     """Seconds since the epoch."""
     ended_at: float | None = None
     reason: str | None = None
-    """Why it ended: ``closed``, ``hangup``, ``expired`` or an error code."""
+    """Why it ended: ``closed``, ``hangup``, ``expired``, ``shutdown`` or an error code."""
     worker: str | None = None
     lane: int | None = None
 
