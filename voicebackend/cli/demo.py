@@ -18,7 +18,7 @@ from voicebackend.audio import PIPELINE_RATE
 from voicebackend.cli.caller import Caller, TurnHeard
 from voicebackend.cli.logs import FileLog
 from voicebackend.cli.report import call_report, medians
-from voicebackend.cli.script import Check, Line, check_latency, check_turn, read_script
+from voicebackend.cli.script import Check, Line, check_latency, check_trace, check_turn, read_script
 from voicebackend.cli.stack import Stack, development_config, free_port
 from voicebackend.cli.target import Target
 from voicebackend.cli.view import CallView
@@ -50,7 +50,8 @@ async def hold_demo(folder: Path, console: Console) -> dict[str, Any]:
         view.close()
     report = call_report(caller, failed or caller.error)
     middle = medians(report)
-    checks.append(check_latency(middle.get("heard")))
+    log_lines = (folder / "stack.log").read_text(encoding="utf-8").splitlines()
+    checks += [check_latency(middle.get("heard")), check_trace(log_lines)]
     return {**report, "checks": [asdict(check) for check in checks], "medians": middle}
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from voicebackend.cli.words import word_error
 
@@ -72,6 +73,43 @@ def check_latency(median_ms: float | None) -> Check:
     found = "not measured" if median_ms is None else f"{median_ms:.0f} ms"
     ok = median_ms is not None and median_ms <= MAX_MEDIAN_MS
     return Check(name=f"the agent answers within {MAX_MEDIAN_MS:.0f} ms (median)", ok=ok, found=found)
+
+
+def check_trace(log: Sequence[str]) -> Check:
+    """Judge whether the request that created the session, its task and the engines' work share one trace.
+
+    ``log`` has the stack's lines, each a process's name, a bar and JSON.
+    """
+    told = [entry for line in log if (entry := _entry(line))]
+    reached = {
+        (step, line.get("trace_id", ""))
+        for line in told
+        for step, fields in _STEPS.items()
+        if fields.items() <= line.items()
+    }
+    traces = {trace for step, trace in reached if step == "request"}
+    missing = {trace: [step for step in _STEPS if (step, trace) not in reached] for trace in traces}
+    trace, lacks = min(missing.items(), key=lambda item: len(item[1]), default=("", list(_STEPS)))
+    found = f"missing: {', '.join(lacks)}" if lacks else f"{', '.join(_STEPS)} in {trace}"
+    return Check(name="one trace runs through all", ok=not lacks, found=found)
+
+
+def _entry(line: str) -> dict[str, Any]:
+    """Return a line's JSON, nothing if it has none."""
+    try:
+        entry = json.loads(line.partition(" | ")[2])
+    except ValueError:
+        return {}
+    return entry if isinstance(entry, dict) else {}
+
+
+_STEPS: Mapping[str, Mapping[str, str]] = {
+    "request": {"service": "control", "message": "request served", "operation": "sessions.create"},
+    "task": {"service": "celery", "message": "task done", "task": "sessions.create"},
+    "recognition": {"service": "worker", "message": "speech recognised"},
+    "synthesis": {"service": "worker", "message": "speech synthesised"},
+}
+"""What each step of a session writes into the log."""
 
 
 def _contains(text: str, phrase: str) -> bool:

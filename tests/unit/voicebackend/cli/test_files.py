@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from voicebackend.audio import to_samples
-from voicebackend.cli.script import check_latency, check_turn, read_script
+from voicebackend.cli.script import check_latency, check_trace, check_turn, read_script
 from voicebackend.cli.target import find_target
 from voicebackend.cli.wav import read_wav, write_wav
 from voicebackend.cli.words import word_error, words
@@ -111,6 +111,34 @@ def test_a_turn_is_judged_by_ear_and_by_words() -> None:
 def test_the_answer_must_come_soon(median_ms: float | None, ok: bool) -> None:
     """An unmeasured latency is no pass."""
     assert check_latency(median_ms).ok is ok
+
+
+def logged(service: str, trace: str, **fields: str) -> str:
+    """Return a line of the stack's log."""
+    return f"{service:<7} | {json.dumps({'service': service, 'trace_id': trace, **fields})}"
+
+
+def test_one_trace_must_run_through_all() -> None:
+    """From the request that made the session to both engines; another trace's line does not count."""
+    steps = [
+        logged("control", "a", message="request served", operation="sessions.create"),
+        logged("celery", "a", message="task done", task="sessions.create"),
+        logged("worker", "a", message="speech recognised"),
+        logged("worker", "a", message="speech synthesised"),
+    ]
+    noise = [
+        "redis   | Ready",
+        "worker  | {torn",
+        "celery  | 1",
+        logged("control", "b", message="request served", operation="sessions.token"),
+    ]
+    assert check_trace([*noise, *steps]).ok
+    for at, step in enumerate(steps):
+        other = step.replace('"trace_id": "a"', '"trace_id": "b"')
+        assert not check_trace([*steps[:at], *steps[at + 1 :], other]).ok
+    verdict = check_trace([*noise, *steps[:3]])
+    assert (verdict.ok, verdict.found) == (False, "missing: synthesis")
+    assert not check_trace(noise).ok
 
 
 @pytest.fixture
