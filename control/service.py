@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -25,7 +25,6 @@ from control.live_config import LiveConfig
 from control.services import Services
 from control.sessions.log import MAX_FOLLOWERS, SessionLogs
 from control.sessions.store import SessionStore
-from voicebackend._background import Background
 from voicebackend._redis import HOT_TIMEOUT_S, STATE_TIMEOUT_S, connect, redis_errors
 from voicebackend.channel import Sender
 from voicebackend.config import BackendConfig
@@ -63,6 +62,7 @@ async def serve(
     Raises:
         InvalidConfig: the configuration names no provider, or the port is taken.
         ConnectionFailed: Redis does not answer within 3 s.
+        ExceptionGroup: a loop beside the API died, and this with it.
 
     """
     config.checked(own_pipeline=True)
@@ -71,7 +71,10 @@ async def serve(
         audio = await _connected(stack, deployment.audio_url, "audio", timeout_s=HOT_TIMEOUT_S)
         listening = _listen(stack, deployment)
         deployment, key = _addressed(config, deployment, listening)
-        services = await _open(stack, config, deployment, state=state, audio=audio, publisher=publisher, remote=remote)
+        services, inbox = await _open(
+            stack, config, deployment, state=state, audio=audio, publisher=publisher, remote=remote
+        )
+        await stack.enter_async_context(_beside(services, inbox))
         runner = web.AppRunner(create_app(services), access_log=None, shutdown_timeout=SHUTDOWN_S)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -82,6 +85,27 @@ async def serve(
             logger.info("no API key is configured: a development key was made", extra={"path": str(path)})
         logger.info("control serves", extra={"url": url})
         yield Serving(url=url, api_key=key)
+
+
+@asynccontextmanager
+async def _beside(services: Services, inbox: Inbox) -> AsyncIterator[None]:
+    """Run what goes on beside the requests.
+
+    A loop that dies takes the process with it: better none than one that holds callers and does not hear their workers.
+    """
+    loops: dict[str, Coroutine[Any, Any, None]] = {
+        "sender": services.sender.run(),
+        "inbox": inbox.run(),
+        "configuration": services.live.watch(),
+        "callers": services.gateway.watch(services.state),
+    }
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(work, name=name) for name, work in loops.items()]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
 
 
 async def _connected(stack: AsyncExitStack, url: str, role: str, *, timeout_s: float = STATE_TIMEOUT_S) -> Redis:
@@ -132,8 +156,8 @@ async def _open(
     audio: Redis,
     publisher: Publisher | None,
     remote: Any,
-) -> Services:
-    """Open what handlers share, and start what runs beside them."""
+) -> tuple[Services, Inbox]:
+    """Open what handlers share, and the inbox of what comes for their callers."""
     keys = deployment.keys
     blocking = connect(deployment.state_url, timeout_s=None, max_connections=MAX_FOLLOWERS)
     stack.push_async_callback(blocking.aclose)
@@ -152,13 +176,8 @@ async def _open(
     inbox = Inbox(deployment.audio_url, keys, owner, gateway.take)
     await inbox.open()
     stack.push_async_callback(inbox.aclose)
-    background = Background()
-    stack.push_async_callback(background.aclose)
     stack.push_async_callback(_flush, sender)
-    background.start(sender.run(), name="sender")
-    background.start(live.watch(), name="configuration")
-    background.start(gateway.watch(state), name="callers")
-    return Services(
+    services = Services(
         deployment=deployment,
         live=live,
         hooks=hooks,
@@ -171,6 +190,7 @@ async def _open(
         publisher=publisher,
         gateway=gateway,
     )
+    return services, inbox
 
 
 async def _flush(sender: Sender) -> None:

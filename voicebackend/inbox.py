@@ -45,8 +45,16 @@ class Inbox:
         except BaseException:
             await self._disconnect()
             raise
-        for name, work in (("read", self._read()), ("keep", self._keep(stream)), ("send", self._sender.run())):
+        self._loops = [
             self._background.start(work, name=f"{name} inbox {self.owner}")
+            for name, work in (("read", self._read()), ("keep", self._keep(stream)), ("send", self._sender.run()))
+        ]
+
+    async def run(self) -> None:
+        """Wait, until cancelled, and raise what ended one of the inbox's loops: a defect, for Redis's errors do not."""
+        done, _ = await asyncio.wait(self._loops, return_when=asyncio.FIRST_COMPLETED)
+        for loop in done:
+            loop.result()
 
     def send(self, owner: str, frame: Frame) -> None:
         """Write a frame to another process's inbox; it is lost if that process is gone."""

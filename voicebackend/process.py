@@ -7,15 +7,26 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from voicebackend.config import BackendConfig
-from voicebackend.errors import VoiceBackendError, as_error
+from voicebackend.errors import InvalidConfig, VoiceBackendError, as_error
 from voicebackend.telemetry import configure
 
 logger = logging.getLogger(__name__)
+
+LOG_LEVEL = "VOICEBACKEND_LOG_LEVEL"
+
+
+def log_level(environ: Mapping[str, str] = os.environ) -> str:
+    """Return from which level on this process logs, ``INFO`` by default; raises InvalidConfig if there is no such."""
+    level = environ.get(LOG_LEVEL, "INFO").upper()
+    if level not in logging.getLevelNamesMapping():
+        message = f"{LOG_LEVEL}: DEBUG, INFO, WARNING, ERROR or CRITICAL"
+        raise InvalidConfig("process", message, details={"field": LOG_LEVEL})
+    return level
 
 
 def run(service: str, serve: Callable[[BackendConfig], AbstractAsyncContextManager[Any]]) -> None:
@@ -27,7 +38,7 @@ def run(service: str, serve: Callable[[BackendConfig], AbstractAsyncContextManag
             tracing=config.enable_tracing,
             metrics=config.enable_metrics,
             structured_logging=config.enable_structured_logging,
-            level=os.environ.get("VOICEBACKEND_LOG_LEVEL", "INFO"),
+            level=log_level(),
         )
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_until_signalled(serve(config)))

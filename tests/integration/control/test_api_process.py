@@ -81,8 +81,9 @@ async def test_a_signal_ends_it_cleanly(deployment: Deployment, redis: Redis, na
         ({}, "invalid_config"),
         ({**ENGINES, "VOICEBACKEND_MAX_RETRIES": "99"}, "invalid_config"),
         ({**ENGINES, "VOICEBACKEND_PORT": "99999"}, "invalid_config"),
+        ({**ENGINES, "VOICEBACKEND_LOG_LEVEL": "loud"}, "invalid_config"),
     ],
-    ids=["no Redis", "no provider", "bad field", "bad port"],
+    ids=["no Redis", "no provider", "bad field", "bad port", "bad log level"],
 )
 async def test_a_start_that_fails_says_why_in_one_line(
     deployment: Deployment, environment: dict[str, str], code: str
@@ -93,6 +94,48 @@ async def test_a_start_that_fails_says_why_in_one_line(
         assert process.returncode == 1
         assert errors.decode().strip().splitlines()[-1].endswith(f"(code: {code})")
         assert b"Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    "loop",
+    ["voicebackend.channel.Sender.run", "voicebackend.inbox.Inbox._read", "control.gateway.gateway.Gateway.watch"],
+)
+async def test_a_loop_that_dies_ends_the_process(
+    deployment: Deployment, config: BackendConfig, loop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Better no process than one that holds callers and does not hear their workers; nothing is left behind."""
+
+    async def die(*_: Any) -> None:
+        raise ValueError
+
+    monkeypatch.setattr(loop, die)
+    tasks = asyncio.all_tasks()
+    with pytest.raises(ExceptionGroup) as caught:
+        async with asyncio.timeout(10), serve(config, deployment):
+            await asyncio.Event().wait()
+    assert caught.group_contains(ValueError)
+    assert asyncio.all_tasks() == tasks
+
+
+@pytest.mark.parametrize(("level", "heard"), [("INFO", True), ("warning", False)])
+async def test_the_log_level_is_the_deployments(deployment: Deployment, level: str, heard: bool) -> None:
+    """Above INFO it starts and stops without a word."""
+    async with control(replace(deployment, api_keys={}), **ENGINES, VOICEBACKEND_LOG_LEVEL=level) as process:
+        if heard:
+            await the_log(process, "control serves")
+        else:
+            await _published(deployment)
+        process.send_signal(signal.SIGTERM)
+        _, errors = await asyncio.wait_for(process.communicate(), 10)
+    assert process.returncode == 0
+    assert (b"stopping" in errors) == heard
+
+
+async def _published(deployment: Deployment) -> None:
+    """Return once control has written its address."""
+    async with asyncio.timeout(15):
+        while not (deployment.home / "dev.json").exists():  # noqa: ASYNC110 - no event reaches across processes
+            await asyncio.sleep(0.02)
 
 
 async def test_a_redis_that_hangs_is_given_up_in_time(deployment: Deployment, config: BackendConfig) -> None:
