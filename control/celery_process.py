@@ -20,6 +20,7 @@ from voicebackend._importer import load
 from voicebackend.agents import load_agents
 from voicebackend.config import BackendConfig
 from voicebackend.errors import InvalidConfig
+from voicebackend.process import log_level
 from voicebackend.settings import Deployment
 from voicebackend.tasks import TASKS, Queue
 
@@ -61,6 +62,7 @@ def _configure_once() -> None:
         tracing=config.enable_tracing,
         metrics=config.enable_metrics,
         structured_logging=config.enable_structured_logging,
+        level=log_level(),
     )
     for name, level in QUIET.items():
         logging.getLogger(name).setLevel(level)
