@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 from enum import StrEnum
 
 from redis.exceptions import RedisError
@@ -174,7 +175,7 @@ class SessionRunner:
                 pipeline.played(frame.turn, float(frame.json().get("ms", 0)))
             case Kind.DTMF if self._is_attached(frame):
                 digit = str(frame.json().get("digit", ""))
-                await self._log.append({"type": "dtmf", "digit": digit})
+                await self._note(self._log.append({"type": "dtmf", "digit": digit}))
                 pipeline.dtmf(digit)
             case _:
                 pass
@@ -189,7 +190,7 @@ class SessionRunner:
         self._last_seq = 0
         pipeline.greet()
         if first:
-            await self._log.session(SessionState.ACTIVE)
+            await self._note(self._log.session(SessionState.ACTIVE))
             await self._report(SessionState.ACTIVE)
 
     async def _detach(self, frame: Frame, wait_s: float | None) -> float | None:
@@ -200,9 +201,16 @@ class SessionRunner:
         if told.get("stopped"):
             self._reason = Reason.HANGUP
             return wait_s
-        await self._log.session(SessionState.READY)
+        await self._note(self._log.session(SessionState.READY))
         await self._report(SessionState.READY)
         return RESUME_S
+
+    async def _note(self, writing: Awaitable[None]) -> None:
+        """Write to the log if that is possible now: a Redis that is away for a moment does not end a call."""
+        try:
+            await writing
+        except VoiceBackendError as error:
+            logger.warning("log not written", extra={"session_id": self.record.id, "error_code": str(error.code)})
 
     def _is_attached(self, frame: Frame) -> bool:
         """Tell whether a frame comes from the socket that holds the call now."""

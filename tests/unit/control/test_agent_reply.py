@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from redis.asyncio import Redis
-from task_harness import LANE, LaneReader, lane_reader, texts_of
+from task_harness import LANE, LaneReader, texts_of
 
 from control.agents.relay import Relay
 from control.agents.reply import MAX_ANSWER, MAX_DELTA, AgentReply, cut
@@ -21,13 +21,6 @@ from voicebackend.settings import Deployment
 from voicebackend.streams import Kind
 
 SESSION = "7" * 32
-
-
-@pytest.fixture
-async def lane(deployment: Deployment) -> AsyncIterator[LaneReader]:
-    """Give a lane that someone reads."""
-    async with lane_reader(deployment) as reader:
-        yield reader
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -15,36 +14,19 @@ from task_harness import (
     a_placed_record,
     a_record,
     hold_lane,
-    lane_reader,
     last_log,
     placed,
     published,
     slots,
-    task_context,
 )
 
 from control.context import TaskContext
 from control.tasks.reaper import GIVE_UP_S, LOST_S, reap
 from voicebackend.record import ENDED_TTL_S, LIVE_TTL_S, SessionRecord
 from voicebackend.session import SessionState
-from voicebackend.settings import Deployment
 from voicebackend.streams import Kind
 
 S = SessionState
-
-
-@pytest.fixture
-async def shared(deployment: Deployment) -> AsyncIterator[TaskContext]:
-    """Give what tasks work with."""
-    async with task_context(deployment) as context:
-        yield context
-
-
-@pytest.fixture
-async def lane(deployment: Deployment) -> AsyncIterator[LaneReader]:
-    """Give the lane of the worker."""
-    async with lane_reader(deployment) as reader:
-        yield reader
 
 
 async def look(shared: TaskContext, record: SessionRecord, age_s: float) -> None:

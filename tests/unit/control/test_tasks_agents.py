@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from redis.asyncio import Redis
-from task_harness import LANE, LaneReader, a_placed_record, a_record, lane_reader, say, task_context, texts_of
+from task_harness import LANE, LaneReader, a_placed_record, a_record, say, task_context, texts_of
 
 from control.context import TaskContext
 from control.tasks.agents import AgentTurn
@@ -27,13 +27,6 @@ async def shared(deployment: Deployment) -> AsyncIterator[TaskContext]:
     """Give what tasks work with; an agent has a second."""
     async with task_context(deployment, timeout=1) as context:
         yield context
-
-
-@pytest.fixture
-async def lane(deployment: Deployment) -> AsyncIterator[LaneReader]:
-    """Give the lane that the sessions are in."""
-    async with lane_reader(deployment) as reader:
-        yield reader
 
 
 @pytest.fixture

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from task_harness import a_record, say, task_context
+from task_harness import a_record, say
 
 from control.context import TaskContext
 from control.tasks.retention import _apply
 from voicebackend.record import ENDED_TTL_S, SessionRecord
 from voicebackend.session import SessionState
-from voicebackend.settings import Deployment
 
 
 class Hook:
@@ -60,13 +59,6 @@ class RaisesAtOnce(Hook):
 BOTH = ("transcript", "metadata")
 WEEK_S = 7 * 86_400
 TURNS = (1, 2, 12)
-
-
-@pytest.fixture
-async def shared(deployment: Deployment) -> AsyncIterator[TaskContext]:
-    """Give what tasks work with."""
-    async with task_context(deployment) as context:
-        yield context
 
 
 async def apply(shared: TaskContext, hook: Any) -> SessionRecord:

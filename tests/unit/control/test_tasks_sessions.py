@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 from task_harness import (
     EPOCH,
@@ -15,37 +13,20 @@ from task_harness import (
     announce,
     fill_lane,
     hold_lane,
-    lane_reader,
     last_log,
     log_of,
     placed,
     published,
     slots,
-    task_context,
 )
 
 from control.context import TaskContext
 from control.tasks.sessions import _close, _create, _report
 from voicebackend.errors import ConnectionFailed
 from voicebackend.session import SessionState
-from voicebackend.settings import Deployment
 from voicebackend.streams import Kind
 
 S = SessionState
-
-
-@pytest.fixture
-async def shared(deployment: Deployment) -> AsyncIterator[TaskContext]:
-    """Give what tasks work with."""
-    async with task_context(deployment) as context:
-        yield context
-
-
-@pytest.fixture
-async def lane(deployment: Deployment) -> AsyncIterator[LaneReader]:
-    """Give the lane of the worker."""
-    async with lane_reader(deployment) as reader:
-        yield reader
 
 
 # ---------------------------------------------------------------- create
