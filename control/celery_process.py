@@ -15,12 +15,11 @@ from celery.platforms import SecurityWarning
 from control import context
 from control.agents.hung_threads import hung_threads
 from control.loop import LoopStuck
-from voicebackend import telemetry
 from voicebackend._importer import load
 from voicebackend.agents import load_agents
 from voicebackend.config import BackendConfig
 from voicebackend.errors import InvalidConfig
-from voicebackend.process import log_level
+from voicebackend.process import observe
 from voicebackend.settings import Deployment
 from voicebackend.tasks import TASKS, Queue
 
@@ -56,14 +55,7 @@ def _configure_telemetry(**_: Any) -> None:
 
 @cache
 def _configure_once() -> None:
-    config = BackendConfig.from_env()
-    telemetry.configure(
-        "celery",
-        tracing=config.enable_tracing,
-        metrics=config.enable_metrics,
-        structured_logging=config.enable_structured_logging,
-        level=log_level(),
-    )
+    observe("celery", BackendConfig.from_env())
     for name, level in QUIET.items():
         logging.getLogger(name).setLevel(level)
 

@@ -25,13 +25,11 @@ from typing import Any
 from voicebackend._importer import load
 from voicebackend.config import BackendConfig
 from voicebackend.errors import PipelineError, VoiceBackendError, as_error
+from voicebackend.process import loop_factory, observe
 from voicebackend.remote import Remote, use
 from voicebackend.settings import Deployment
-from voicebackend.telemetry import configure
 
 logger = logging.getLogger(__name__)
-
-LOG_LEVEL = "VOICEBACKEND_LOG_LEVEL"
 
 
 async def run(names: Sequence[str], config: BackendConfig, deployment: Deployment) -> None:
@@ -81,29 +79,15 @@ def main(names: Sequence[str]) -> int:
     """Run the named services; return the exit code."""
     try:
         config, deployment = BackendConfig.from_env(), Deployment.from_env()
-        configure(
-            "voicebackend",
-            tracing=config.enable_tracing,
-            metrics=config.enable_metrics,
-            structured_logging=config.enable_structured_logging,
-            level=os.environ.get(LOG_LEVEL, "INFO"),
-        )
-        _run(names, config, deployment)
+        observe("voicebackend", config)
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            runner.run(run(names, config, deployment))
     except Exception as error:
         _say(_problem(error))
         if as_error(error) is None:
             logger.exception("the host failed")
         return 1
     return 0
-
-
-def _run(names: Sequence[str], config: BackendConfig, deployment: Deployment) -> None:
-    try:
-        import uvloop
-    except ImportError:  # not on Windows
-        asyncio.run(run(names, config, deployment))
-    else:
-        uvloop.run(run(names, config, deployment))
 
 
 if __name__ == "__main__":

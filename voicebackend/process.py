@@ -29,18 +29,23 @@ def log_level(environ: Mapping[str, str] = os.environ) -> str:
     return level
 
 
+def observe(service: str, config: BackendConfig) -> None:
+    """Set up traces, metrics and logs as the configuration wants them."""
+    configure(
+        service,
+        tracing=config.enable_tracing,
+        metrics=config.enable_metrics,
+        structured_logging=config.enable_structured_logging,
+        level=log_level(),
+    )
+
+
 def run(service: str, serve: Callable[[BackendConfig], AbstractAsyncContextManager[Any]]) -> None:
     """Run a service until SIGTERM or SIGINT, then leave its context; exits with 0, or 1 if it could not start."""
     try:
         config = BackendConfig.from_env()
-        configure(
-            service,
-            tracing=config.enable_tracing,
-            metrics=config.enable_metrics,
-            structured_logging=config.enable_structured_logging,
-            level=log_level(),
-        )
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        observe(service, config)
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(_until_signalled(serve(config)))
     except VoiceBackendError as error:
         sys.exit(_told(service, error))
@@ -66,7 +71,8 @@ async def _until_signalled(serving: AbstractAsyncContextManager[Any]) -> None:
         logger.info("stopping")
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    """Return what makes this platform's best event loop."""
     try:
         import uvloop
     except ImportError:

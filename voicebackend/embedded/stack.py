@@ -19,7 +19,7 @@ from voicebackend.embedded.processes import ManagedProcess
 from voicebackend.embedded.redis_server import RedisServer
 from voicebackend.embedded.references import OBJECT_FIELDS, with_references
 from voicebackend.errors import ConnectionTimeout, PipelineError, from_code
-from voicebackend.host import LOG_LEVEL
+from voicebackend.process import LOG_LEVEL
 from voicebackend.remote import Objects
 from voicebackend.settings import Deployment
 

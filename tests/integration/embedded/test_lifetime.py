@@ -128,7 +128,8 @@ async def test_a_session_that_got_lost_is_ended(backend: VoiceBackend) -> None:
 
 
 PROGRAM = """
-import asyncio
+import asyncio, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background inherits that it is ignored
 from voicebackend import BackendConfig, VoiceBackend
 async def main():
     config = BackendConfig(provider="mock", stt_provider="mock", tts_provider="mock")

@@ -12,7 +12,7 @@ from control import celery_process
 def test_the_log_level_counts_for_celery_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is the variable of every process."""
     told: dict[str, Any] = {}
-    monkeypatch.setattr(celery_process.telemetry, "configure", lambda service, **options: told.update(options))
+    monkeypatch.setattr("voicebackend.process.configure", lambda service, **options: told.update(options))
     monkeypatch.setattr(celery_process, "QUIET", {})
     monkeypatch.setenv("VOICEBACKEND_LOG_LEVEL", "ERROR")
     celery_process._configure_once.__wrapped__()

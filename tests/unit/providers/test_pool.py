@@ -60,6 +60,7 @@ async def test_a_job_that_waits_can_be_cancelled(pool: Pool, monkeypatch: pytest
     first = pool.submit("op", go_on.wait, 5)
     second = pool.submit("op", started.set)
     second.cancel()
+    await asyncio.sleep(0)  # it reaches the queue with the loop's next turn
     go_on.set()
     await first
     await pool.submit("op", lambda: None)
