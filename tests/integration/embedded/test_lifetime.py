@@ -144,12 +144,15 @@ asyncio.run(main())
 def test_everything_ends_with_the_application(number: int) -> None:
     """Even one that is killed leaves neither Redis nor servers behind."""
     with subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True) as program:
-        assert program.stdout is not None
-        assert program.stdout.readline() == "up\n"
-        children = children_of(program.pid)
-        assert len(children) >= 3  # Redis, the host, the guardian
-        program.send_signal(number)
-        program.wait(20)
+        try:
+            assert program.stdout is not None
+            assert program.stdout.readline() == "up\n"
+            children = children_of(program.pid)
+            assert len(children) >= 3  # Redis, the host, the guardian
+            program.send_signal(number)
+            program.wait(20)
+        finally:
+            program.kill()
     deadline = time.monotonic() + 15
     while any(map(is_alive, children)) and time.monotonic() < deadline:
         time.sleep(0.05)
