@@ -85,7 +85,7 @@ class BackendConfig(ConfigBuilder, BaseModel):
     noise_cancellation_provider: str | None = None
     """Noise canceller before the VAD; None takes the engine default."""
     latency_target: Annotated[Duration, seconds(0.1, 5)] | None = None
-    """End of speech to first agent audio, 100 ms to 5 s; None means 500 ms, 300 ms for s2s."""
+    """End of speech to first agent audio, 100 ms to 5 s; None means 500 ms, 300 ms for s2s. Nothing acts on it yet."""
     timeout: Annotated[Duration, seconds(1, 300)] = timedelta(seconds=30)
     """Longest time for an agent's turn or a provider's call, 1 s to 5 min."""
     max_retries: Annotated[int, Field(ge=0, le=10)] = 3

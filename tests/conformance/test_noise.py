@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from voices import recordings, white_noise, word_error_rate
+from voices import recordings, white_noise
 
 from voicebackend.audio import AudioFormat, level_dbfs
+from voicebackend.cli.words import word_error
 from voicebackend.interfaces import NoiseCanceller, NoiseStream, Recognition, SpeechToText
 
 HUMAN = [recording for recording in recordings() if recording.human]
@@ -44,7 +45,7 @@ class NoiseSuite:
             out = clean(engine.stream(), recording.pcm)
             stream = await moonshine.stream(_ignore)
             await stream.push(out)
-            assert word_error_rate(recording.text, (await stream.finish()).text) <= 0.2
+            assert word_error(recording.text, (await stream.finish()).text) <= 0.2
             assert level_dbfs(out) == pytest.approx(level_dbfs(recording.pcm), abs=6)
 
     def test_silence_stays_silent(self, engine: NoiseCanceller) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from voices import recordings, word_error_rate
+from voices import recordings
 
 from providers.mock.tones import speak
 from providers.registry import STT
 from voicebackend.audio import PIPELINE_RATE, AudioFormat, FrameCutter
+from voicebackend.cli.words import word_error
 from voicebackend.interfaces import Recognition, SpeechToText, SttStream
 
 Said = tuple[bytes, str]
@@ -42,7 +43,7 @@ class SttSuite:
             await push(stream, pcm)
             result = await stream.finish()
             assert result.final
-            assert word_error_rate(text, result.text) <= self.tolerated
+            assert word_error(text, result.text) <= self.tolerated
         await stream.aclose()
 
     async def test_concurrent_sessions_never_mix(self, engine: SpeechToText, said: list[Said]) -> None:
@@ -56,7 +57,7 @@ class SttSuite:
         async with asyncio.TaskGroup() as group:
             calls = [group.create_task(call(pcm), name=f"call {text[:20]}") for pcm, text in said * 2]
         for (_, text), task in zip(said * 2, calls, strict=True):
-            assert word_error_rate(text, task.result()) <= self.tolerated
+            assert word_error(text, task.result()) <= self.tolerated
 
     async def test_a_pause_starts_on_the_result(self, engine: SpeechToText, said: list[Said]) -> None:
         """The silence after the pause changes nothing, and the text is reported before."""
@@ -74,7 +75,7 @@ class SttSuite:
         partials.clear()
         await stream.pause()
         async with asyncio.timeout(20):
-            while not partials or word_error_rate(text, partials[-1]) > self.tolerated:
+            while not partials or word_error(text, partials[-1]) > self.tolerated:
                 await reported.wait()
                 reported.clear()
         await push(stream, SILENCE)
@@ -89,7 +90,7 @@ class SttSuite:
         await push(stream, SILENCE + second)
         await stream.pause()
         await push(stream, SILENCE)
-        assert word_error_rate(f"{words} {more}", (await stream.finish()).text) <= self.tolerated
+        assert word_error(f"{words} {more}", (await stream.finish()).text) <= self.tolerated
 
     async def test_discard_forgets_the_utterance(self, engine: SpeechToText, said: list[Said]) -> None:
         """Only what comes after is recognised."""
@@ -98,7 +99,7 @@ class SttSuite:
         await stream.pause()
         await stream.discard()
         await push(stream, said[1][0])
-        assert word_error_rate(said[1][1], (await stream.finish()).text) <= self.tolerated
+        assert word_error(said[1][1], (await stream.finish()).text) <= self.tolerated
 
     async def test_finish_makes_ready_for_the_next_utterance(self, engine: SpeechToText, said: list[Said]) -> None:
         """Finishing again says nothing."""
@@ -170,4 +171,4 @@ class TestMoonshine(SttSuite):
         stream = await engine.stream(ignore)
         await push(stream, b"".join(pcm for pcm, _ in said * 2))
         heard = (await stream.finish()).text
-        assert word_error_rate(" ".join(text for _, text in said * 2), heard) <= self.tolerated
+        assert word_error(" ".join(text for _, text in said * 2), heard) <= self.tolerated

@@ -8,11 +8,11 @@ from contextlib import aclosing
 from typing import Any
 
 import pytest
-from voices import word_error_rate
 
 from providers.mock.tones import spoken
 from providers.registry import TTS
 from voicebackend.audio import MAX_RATE, MIN_RATE, PIPELINE_RATE, level_dbfs, resample
+from voicebackend.cli.words import word_error
 from voicebackend.interfaces import Recognition, SpeechToText, TextToSpeech
 
 Hear = Callable[[bytes], Awaitable[str]]
@@ -47,7 +47,7 @@ class TtsSuite:
         """Its audio, brought to 16 kHz and recognised, holds the words of the text."""
         pcm = await say(engine, text)
         heard = await hear(resample(pcm, engine.sample_rate, PIPELINE_RATE))
-        assert word_error_rate(text, heard) <= self.tolerated
+        assert word_error(text, heard) <= self.tolerated
 
     async def test_it_is_as_loud_as_speech(self, engine: TextToSpeech) -> None:
         """Neither a whisper nor clipped."""

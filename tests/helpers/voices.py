@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import wave
 from dataclasses import dataclass
 from functools import cache
@@ -52,22 +51,3 @@ def white_noise(level_dbfs: float, seconds: float = 5.0) -> bytes:
     """Return hiss at 16 kHz, the same each time."""
     samples = np.random.default_rng(7).normal(size=round(PIPELINE_RATE * seconds)) * 10 ** (level_dbfs / 20)
     return from_floats(samples)
-
-
-def words(text: str) -> list[str]:
-    """Return the words of a text without case, marks and spelling variants."""
-    plain = re.sub(r"[^a-z0-9' ]+", " ", text.lower().replace("-", " "))
-    return ["mister" if word == "mr" else word for word in plain.split()]
-
-
-def word_error_rate(expected: str, heard: str) -> float:
-    """Return the words wrong, missing or too many, relative to those expected."""
-    wanted, got = words(expected), words(heard)
-    costs = list(range(len(got) + 1))
-    for row, word in enumerate(wanted, 1):
-        previous, costs[0] = costs[0], row
-        for column, other in enumerate(got, 1):
-            change = previous + (word != other)
-            previous = costs[column]
-            costs[column] = min(change, costs[column] + 1, costs[column - 1] + 1)
-    return costs[-1] / max(1, len(wanted))
