@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
 from inspect import isawaitable
 from typing import Any, Protocol, TypeVar, runtime_checkable
+
+from voicebackend.errors import InvalidConfig
 
 logger = logging.getLogger(__name__)
 
@@ -86,9 +89,31 @@ class TelephonyHook(Protocol):
         ...
 
 
+class Stage(StrEnum):
+    """A place on the audio's way where processors run."""
+
+    PRE_STT = "pre_stt"
+    """Caller audio, before noise cancellation and recognition; 16 kHz."""
+    POST_TTS = "post_tts"
+    """Synthesised speech, at the caller's rate."""
+    PRE_S2S = "pre_s2s"
+    """Caller audio, before the speech-to-speech model; 16 kHz."""
+    POST_S2S = "post_s2s"
+    """The model's speech, at the caller's rate."""
+
+    @property
+    def direction(self) -> str:
+        """``in`` for caller audio, ``out`` for what the caller will hear."""
+        return "in" if self in {Stage.PRE_STT, Stage.PRE_S2S} else "out"
+
+
 @runtime_checkable
 class AudioProcessor(Protocol):
-    """Changes audio on its way, before noise suppression (``in``) and after synthesis (``out``)."""
+    """Changes audio on its way; lower ``order`` runs earlier.
+
+    It runs at every stage, unless an attribute ``stages`` names some: a set of :class:`Stage` or of their names.
+    It should take less than half as long as the audio lasts; see worker/processors.py for what follows if not.
+    """
 
     @property
     def name(self) -> str:
@@ -103,9 +128,26 @@ class AudioProcessor(Protocol):
     async def process(self, audio: bytes, metadata: Mapping[str, Any]) -> bytes:
         """Return the audio to go on with: 16-bit mono PCM of the rate it came with.
 
-        ``metadata`` has ``direction`` (``in`` or ``out``), ``sample_rate`` (Hz) and ``session_id``.
+        ``metadata`` has ``stage``, ``direction`` (``in`` or ``out``), ``sample_rate`` (Hz) and ``session_id``.
         """
         ...
+
+
+def stages_of(processor: Any) -> frozenset[Stage]:
+    """Return the stages at which a processor runs: those it names, else all.
+
+    Raises:
+        InvalidConfig: ``stages`` is not a collection of one or more stages or their names.
+
+    """
+    named = getattr(processor, "stages", None)
+    if named is None:
+        return frozenset(Stage)
+    names = {str(name) for name in named} if isinstance(named, Collection) and not isinstance(named, str) else set()
+    if not names or not names <= set(Stage):
+        message = f"custom_processors: stages of {type(processor).__name__} are one or more of {', '.join(Stage)}"
+        raise InvalidConfig("config", message, details={"field": "custom_processors"})
+    return frozenset(map(Stage, names))
 
 
 class HookFailed(Exception):

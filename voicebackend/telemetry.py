@@ -61,6 +61,11 @@ turn_seconds = {
 }
 frames_late = _meter.create_counter("backend.frames.late", "1", "Agent frames that reached the caller late")
 frames_dropped = _meter.create_counter("backend.frames.dropped", "1", "Frames given up, by where")
+processors_passed_by = _meter.create_counter(
+    "backend.processors.passed_by",
+    "1",
+    "Audio processors that failed, or took longer than they may, by processor and why",
+)
 slots_used = _meter.create_gauge("backend.slots.used", "1", "Sessions on this worker")
 slots_total = _meter.create_gauge("backend.slots.total", "1", "Sessions this worker can take; 0 is unlimited")
 loop_lag_seconds = _meter.create_histogram("backend.event_loop.lag.seconds", "s", "How late the event loop wakes")

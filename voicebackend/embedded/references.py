@@ -7,7 +7,7 @@ from typing import Any
 
 from voicebackend.config import NOT_SUPPORTED, BackendConfig
 from voicebackend.errors import InvalidConfig
-from voicebackend.hooks import AudioProcessor, AuthHook, DataRetentionHook, RateLimiter, TelephonyHook
+from voicebackend.hooks import AudioProcessor, AuthHook, DataRetentionHook, RateLimiter, TelephonyHook, stages_of
 
 HOOKS: Mapping[str, type[Any]] = {
     "auth_hook": AuthHook,
@@ -24,7 +24,7 @@ OBJECT_FIELDS = (
 """Every field that may hold an object."""
 
 Register = Callable[..., str]
-"""``register(target, name=…, order=…)`` returns a reference."""
+"""``register(target, name=…, order=…, stages=…)`` returns a reference."""
 
 
 def with_references(config: BackendConfig, register: Register) -> BackendConfig:
@@ -80,9 +80,11 @@ def _check(field: str, value: Any) -> None:
         names = [name for name in dir(protocol) if not name.startswith("_")]
         message = f"{field}: {type(value).__name__} is no {protocol.__name__}; it needs {', '.join(names)}"
         raise InvalidConfig("config", message, details={"field": field})
+    if field == "custom_processors":
+        stages_of(value)
 
 
 def _reference(field: str, value: Any, register: Register) -> str:
     if field == "custom_processors":
-        return register(value, name=value.name, order=value.order)
+        return register(value, name=value.name, order=value.order, stages=sorted(stages_of(value)))
     return register(value)

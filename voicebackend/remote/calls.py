@@ -28,18 +28,19 @@ _LENGTH = struct.Struct("<I")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """Names an object in another process: ``remote:<owner>:<object id>``, with ``?name=…&order=…`` if it has them."""
+    """Names an object elsewhere: ``remote:<owner>:<object id>``, with ``?name=…&order=…&stages=…`` if it has them."""
 
     owner: str
     """Whose inbox takes the calls."""
     object_id: str
     name: str = ""
     order: int = 0
-    """Both of an AudioProcessor, told once instead of asked for."""
+    stages: tuple[str, ...] = ()
+    """All three of an AudioProcessor, told once instead of asked for; no stages are all."""
 
     def __str__(self) -> str:
-        query = f"?{urlencode({'name': self.name, 'order': self.order})}" if self.name else ""
-        return f"{PREFIX}{self.owner}:{self.object_id}{query}"
+        told = {"name": self.name, "order": self.order} | ({"stages": " ".join(self.stages)} if self.stages else {})
+        return f"{PREFIX}{self.owner}:{self.object_id}{f'?{urlencode(told)}' if self.name else ''}"
 
     @classmethod
     def parse(cls, text: str, *, field: str) -> Self:
@@ -55,7 +56,8 @@ class Reference:
         order = told.get("order", "0")
         if not (text.startswith(PREFIX) and owner and object_id and order.removeprefix("-").isdecimal()):
             raise InvalidConfig("remote", f"{field}: not a reference to an object", details={"field": field})
-        return cls(owner=owner, object_id=object_id, name=told.get("name", ""), order=int(order))
+        stages = tuple(told.get("stages", "").split())
+        return cls(owner=owner, object_id=object_id, name=told.get("name", ""), order=int(order), stages=stages)
 
 
 def encode(header: Mapping[str, Any], values: Sequence[Any] = ()) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from typing import Any, Self
 from uuid import uuid4
 
@@ -51,9 +51,10 @@ class Objects:
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
-    def register(self, target: Any, *, name: str = "", order: int = 0) -> str:
+    def register(self, target: Any, *, name: str = "", order: int = 0, stages: Iterable[str] = ()) -> str:
         """Let others call the public methods of this object; return the reference to it."""
-        reference = Reference(owner=self._inbox.owner, object_id=uuid4().hex, name=name, order=order)
+        owner, object_id = self._inbox.owner, uuid4().hex
+        reference = Reference(owner=owner, object_id=object_id, name=name, order=order, stages=tuple(stages))
         self._objects[reference.object_id] = target
         return str(reference)
 

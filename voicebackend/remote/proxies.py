@@ -91,7 +91,7 @@ class RemoteTelephonyHook(RemoteObject):
 
 
 class RemoteAudioProcessor(RemoteObject):
-    """An AudioProcessor elsewhere; its name and order came with the reference."""
+    """An AudioProcessor elsewhere; its name, order and stages came with the reference."""
 
     @property
     def name(self) -> str:
@@ -102,6 +102,11 @@ class RemoteAudioProcessor(RemoteObject):
     def order(self) -> int:
         """Lower runs earlier."""
         return self._target.order
+
+    @property
+    def stages(self) -> tuple[str, ...] | None:
+        """Where it runs; None for everywhere."""
+        return self._target.stages or None
 
     async def process(self, audio: bytes, metadata: Mapping[str, Any]) -> bytes:
         """Let a piece of audio be changed."""

@@ -13,7 +13,16 @@ import pytest
 
 from voicebackend.agents import HistoryEntry, Turn
 from voicebackend.errors import AgentError, AuthorizationFailed, InvalidConfig, InvalidFormat, OperationTimeout
-from voicebackend.hooks import AudioProcessor, AuthHook, AuthResult, DataRetentionHook, RateLimiter, TelephonyHook
+from voicebackend.hooks import (
+    AudioProcessor,
+    AuthHook,
+    AuthResult,
+    DataRetentionHook,
+    RateLimiter,
+    Stage,
+    TelephonyHook,
+    stages_of,
+)
 from voicebackend.remote import Objects, Remote, resolve
 from voicebackend.remote.calls import Reference, decode, encode
 from voicebackend.streams import MAX_PAYLOAD, Keys
@@ -120,13 +129,14 @@ async def test_every_hook_answers_from_afar_with_its_own_types(objects: Objects,
     assert await telephony.call_metadata("7") == {"id": "7"}
 
 
-async def test_a_processor_keeps_its_name_and_order(objects: Objects, remote: Remote) -> None:
-    """Name and order of an audio processor travel in the reference; audio travels as it is."""
+async def test_a_processor_keeps_its_name_order_and_stages(objects: Objects, remote: Remote) -> None:
+    """Name, order and stages of an audio processor travel in the reference; audio travels as it is."""
     hook = Hook()
-    reference = objects.register(hook, name=hook.name, order=hook.order)
+    reference = objects.register(hook, name=hook.name, order=hook.order, stages=["pre_stt", "pre_s2s"])
     processor = resolve(reference, field="custom_processors", remote=remote)
     assert isinstance(processor, AudioProcessor)
     assert (processor.name, processor.order) == ("louder", 3)
+    assert stages_of(processor) == {Stage.PRE_STT, Stage.PRE_S2S}
     assert await processor.process(b"\x01\x02", {}) == b"\x01\x02\x01\x02"
 
 

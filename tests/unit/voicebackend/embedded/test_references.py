@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -24,23 +24,23 @@ class Limiter:
 
 
 class Louder:
-    name, order = "louder", 2
+    name, order, stages = "louder", 2, {"pre_stt"}
 
     async def process(self, audio: bytes, metadata: Mapping[str, Any]) -> bytes:
         return audio
 
 
-def register(target: Any, *, name: str = "", order: int = 0) -> str:
+def register(target: Any, *, name: str = "", order: int = 0, stages: Sequence[str] = ()) -> str:
     """Stand in for the registry."""
-    return f"remote:here:{type(target).__name__}{name}{order}"
+    return f"remote:here:{type(target).__name__}{name}{order}{''.join(stages)}"
 
 
 def test_objects_become_references_and_names_stay() -> None:
-    """A processor's name and order travel with its reference."""
+    """A processor's name, order and stages travel with its reference."""
     config = CONFIG.with_rate_limiter(Limiter()).with_custom_processors([Louder(), "other:Processor"])
     sent = with_references(config, register)
     assert sent.rate_limiter == "remote:here:Limiter0"
-    assert sent.custom_processors == ("remote:here:Louderlouder2", "other:Processor")
+    assert sent.custom_processors == ("remote:here:Louderlouder2pre_stt", "other:Processor")
     assert sent.provider == "mock"
 
 
