@@ -7,8 +7,11 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from itertools import cycle
 from typing import Any
 
+from pydantic import ConfigDict
+
 from providers.mock.config import DEFAULT_LINES, DEFAULT_RATE, DEFAULT_SPEECH_RATE, Lines, Rate, SpeechRate
 from providers.mock.script import NO_DELAY, Delay, MockEngineConfig, Script
+from providers.mock.sounds import PieceLength, Threshold, is_louder, pieces
 from providers.mock.tones import speak
 from voicebackend.interfaces import S2sEvent, S2sStream, SpeechToSpeech
 
@@ -21,6 +24,8 @@ _OF_THE_CALLER = frozenset({"speech_started", "user_text"})
 class MockS2sConfig(MockEngineConfig):
     """The script of both sides."""
 
+    model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+
     transcripts: Lines = DEFAULT_LINES
     """What the caller is understood to say, in turn; each session starts with the first."""
     replies: Lines = DEFAULT_LINES
@@ -29,6 +34,12 @@ class MockS2sConfig(MockEngineConfig):
     """From the end of the caller's speech, noticed after 100 ms, to the answer."""
     sample_rate: Rate = DEFAULT_RATE
     seconds_per_character: SpeechRate = DEFAULT_SPEECH_RATE
+    threshold: Threshold = 0
+    """Audio with a sample above this is the caller's speech; by default, anything but digital silence is."""
+    audio: tuple[bytes, ...] = ()
+    """PCM at ``sample_rate``, base64 in JSON, played in turn for the replies; empty speaks them in tones."""
+    piece: PieceLength | None = None
+    """Seconds of ``audio`` in one event; all of it in one if not given."""
 
 
 class MockS2s(SpeechToSpeech):
@@ -59,13 +70,14 @@ class _Stream(S2sStream):
         self._settings = settings
         self._transcripts: Iterator[str] = cycle(settings.transcripts)
         self._replies: Iterator[str] = cycle(settings.replies)
+        self._audio = cycle(settings.audio)
         self._events: asyncio.Queue[S2sEvent | None] = asyncio.Queue()
         self._timer: asyncio.TimerHandle | None = None
         self._speaking = False
 
     async def push(self, pcm: bytes) -> None:
-        """Hear the caller; digital silence, and no audio at all, is silence."""
-        if not any(pcm):
+        """Hear the caller; what is not above the threshold, and no audio at all, is silence."""
+        if not is_louder(pcm, self._settings.threshold):
             return
         if not self._speaking:
             self._speaking = True
@@ -109,9 +121,18 @@ class _Stream(S2sStream):
         self._after(self._settings.delay.total_seconds(), self._answer)
 
     def _answer(self) -> None:
-        reply, pace = next(self._replies), self._settings.seconds_per_character.total_seconds()
+        reply = next(self._replies)
         self._events.put_nowait(S2sEvent(kind="agent_text", text=reply, final=True))
-        for start in range(0, len(reply), _CHUNK_CHARACTERS):
-            pcm = speak(reply[start : start + _CHUNK_CHARACTERS], self._settings.sample_rate, pace)
+        for pcm in self._spoken(reply):
             self._events.put_nowait(S2sEvent(kind="audio", pcm=pcm))
         self._events.put_nowait(S2sEvent(kind="turn_done"))
+
+    def _spoken(self, reply: str) -> Iterator[bytes]:
+        settings = self._settings
+        if settings.audio:
+            length = settings.piece.total_seconds() if settings.piece else None
+            yield from pieces(next(self._audio), length, settings.sample_rate)
+            return
+        pace = settings.seconds_per_character.total_seconds()
+        for start in range(0, len(reply), _CHUNK_CHARACTERS):
+            yield speak(reply[start : start + _CHUNK_CHARACTERS], settings.sample_rate, pace)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from itertools import cycle
+from typing import Annotated
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from providers.mock.config import DEFAULT_RATE, DEFAULT_SPEECH_RATE, Rate, SpeechRate
 from providers.mock.script import NO_DELAY, Delay, MockEngineConfig, Script
+from providers.mock.sounds import PieceLength, pieces
 from providers.mock.tones import speak
+from voicebackend.audio import SAMPLE_BYTES
 from voicebackend.interfaces import TextToSpeech
 
 _CHUNK_CHARACTERS = 8
@@ -28,6 +31,10 @@ class MockTtsConfig(MockEngineConfig):
     seconds_per_character: SpeechRate = DEFAULT_SPEECH_RATE
     audio: tuple[bytes, ...] = ()
     """PCM at ``sample_rate``, base64 in JSON, played in turn whatever the text; empty speaks the text in tones."""
+    piece: PieceLength | None = None
+    """Seconds of ``audio`` that come at a time; all of it at once if not given."""
+    speed: Annotated[float, Field(gt=0)] | None = None
+    """How many times faster than it plays audio is made; as fast as it is taken if not given."""
 
 
 class MockTts(TextToSpeech):
@@ -51,12 +58,21 @@ class MockTts(TextToSpeech):
         """Yield the text as tones, ``providers.mock.tones.spoken`` reads them; nothing for blank text."""
         if not text.strip():
             return
-        await asyncio.sleep(self.settings.delay.total_seconds())
+        loop = asyncio.get_running_loop()
+        due = loop.time() + self.settings.delay.total_seconds()
+        await asyncio.sleep(due - loop.time())
         self.script.called()
+        for pcm in self._spoken(text):
+            await asyncio.sleep(due - loop.time())
+            yield pcm
+            if self.settings.speed:
+                due += len(pcm) / SAMPLE_BYTES / self.sample_rate / self.settings.speed
+
+    def _spoken(self, text: str) -> Iterator[bytes]:
         if self.settings.audio:
-            yield next(self._audio)
+            length = self.settings.piece.total_seconds() if self.settings.piece else None
+            yield from pieces(next(self._audio), length, self.sample_rate)
             return
         pace = self.settings.seconds_per_character.total_seconds()
         for start in range(0, len(text), _CHUNK_CHARACTERS):
             yield speak(text[start : start + _CHUNK_CHARACTERS], self.sample_rate, pace)
-            await asyncio.sleep(0)

@@ -1,0 +1,29 @@
+"""What mock engines hear and play: loudness by a threshold, and audio in pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from pydantic import Field
+
+from voicebackend.audio import SAMPLE_BYTES, to_samples
+from voicebackend.config import Duration, seconds
+
+Threshold = Annotated[int, Field(ge=0, le=32767)]
+"""Of the 16-bit sample scale: sound is what has a sample above it."""
+PieceLength = Annotated[Duration, seconds(0.02, 10)]
+"""Seconds, or ISO 8601, of audio in one piece; 0.02 to 10."""
+
+
+def is_louder(pcm: bytes, threshold: int) -> bool:
+    """Tell whether a sample of this PCM is above the threshold, in either direction."""
+    samples = to_samples(pcm)
+    return bool(len(samples)) and max(int(samples.max()), -int(samples.min())) > threshold
+
+
+def pieces(pcm: bytes, seconds: float | None, sample_rate: int) -> Iterator[bytes]:
+    """Yield PCM in pieces of so many seconds, the last one shorter; in one piece without a length."""
+    size = len(pcm) if seconds is None else round(seconds * sample_rate) * SAMPLE_BYTES
+    for start in range(0, len(pcm), max(size, SAMPLE_BYTES)):
+        yield pcm[start : start + size]
