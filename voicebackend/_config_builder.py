@@ -98,6 +98,10 @@ class ConfigBuilder:
         """Return a copy with another ``telephony_hook``."""
         return self.with_fields(telephony_hook=value)
 
+    def with_conversation(self, value: Any) -> Self:
+        """Return a copy with another ``conversation``: a Conversation, or a mapping of its fields."""
+        return self.with_fields(conversation=value)
+
     def with_custom_processors(self, value: Sequence[Any]) -> Self:
         """Return a copy with another ``custom_processors``."""
         return self.with_fields(custom_processors=value)

@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from voicebackend._config_builder import ConfigBuilder
+from voicebackend.conversation import Conversation
+from voicebackend.durations import Duration, seconds
 from voicebackend.errors import InvalidConfig
 
 T = TypeVar("T")
@@ -29,25 +31,6 @@ class PipelineType(StrEnum):
     """Speech to text, the agent, text to speech."""
     S2S = "s2s"
     """One speech-to-speech model."""
-
-
-def _duration(value: Any) -> Any:
-    """Read text that is a number as seconds, as the environment gives it; ISO 8601 is pydantic's own."""
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
-
-
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
-"""Seconds, or ISO 8601 text such as ``PT0.5S``."""
-
-
-def seconds(low: float, high: float) -> Any:
-    """Limit a duration to a range in seconds."""
-    return Field(ge=timedelta(seconds=low), le=timedelta(seconds=high))
 
 
 NOT_SUPPORTED = (
@@ -105,6 +88,8 @@ class BackendConfig(ConfigBuilder, BaseModel):
     """A DataRetentionHook, or "module:attr"."""
     telephony_hook: Any = None
     """A TelephonyHook, or "module:attr"."""
+    conversation: Conversation = Conversation()
+    """How a conversation is held: greeting, endpointing, barge-in, silence; a session may change parts of it."""
     custom_processors: tuple[Any, ...] = ()
     """AudioProcessors, or "module:attr" of each; they run in the order of their own ``order``."""
     allow_remote_agent: bool = False
@@ -192,7 +177,7 @@ class BackendConfig(ConfigBuilder, BaseModel):
 
 
 def _from_text(field: str, text: str) -> Any:
-    if field not in {"provider_config", "custom_processors"}:
+    if field not in {"provider_config", "custom_processors", "conversation"}:
         return text
     try:
         return yaml.safe_load(text)

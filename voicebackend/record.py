@@ -41,6 +41,7 @@ class SessionRecord:
     agent: str = ""
     connection_url: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
+    conversation: dict[str, Any] = field(default_factory=dict)
     memory_config: dict[str, Any] = field(default_factory=dict)
     orchestration_config: dict[str, Any] = field(default_factory=dict)
     rag_config: dict[str, Any] = field(default_factory=dict)

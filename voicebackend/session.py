@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, f
 from pydantic_core import PydanticCustomError
 
 from voicebackend.config import PipelineType, invalid
+from voicebackend.conversation import Conversation
 from voicebackend.errors import SessionNotActive
 
 AgentCallback = Callable[[str], str | Awaitable[str] | Iterable[str] | AsyncIterable[str]]
@@ -133,9 +134,17 @@ class _SessionFields(BaseModel):
     """Overrides the backend's."""
     metadata: dict[str, JsonValue] = {}
     """Handed to the agent and the hooks; at most 16 KiB as JSON."""
+    conversation: dict[str, JsonValue] = {}
+    """Fields of ``conversation.Conversation`` that this session has otherwise than the backend: its greeting, say."""
     memory_config: dict[str, JsonValue] = {}
     orchestration_config: dict[str, JsonValue] = {}
     rag_config: dict[str, JsonValue] = {}
+
+    @field_validator("conversation")
+    @classmethod
+    def _conversation_fits(cls, value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        Conversation().over(value)
+        return value
 
     @field_validator("connection_url", "memory_config", "orchestration_config", "rag_config")
     @classmethod
@@ -178,7 +187,7 @@ class SessionConfig(_SessionFields):
 
     def copied(self) -> Self:
         """Return a copy that shares no mutable value with this one."""
-        plain = {"metadata", "memory_config", "orchestration_config", "rag_config"}
+        plain = {"metadata", "conversation", "memory_config", "orchestration_config", "rag_config"}
         fresh = self.model_dump(include=plain)
         return self.model_copy(update=fresh)
 

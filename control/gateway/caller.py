@@ -12,7 +12,7 @@ from aiohttp import web
 
 from control.gateway.fence import Fence
 from control.gateway.handshake import CallerGone, receive
-from control.gateway.playout import Playout
+from voicebackend.playout import Playout
 from control.gateway.uplink import FLUSH_S, Uplink
 from voicebackend.channel import Sender
 from voicebackend.errors import ConnectionTimeout, InvalidFormat, RateLimitExceeded, VoiceBackendError

@@ -96,6 +96,7 @@ async def _checked(services: Services, principal: Principal, request: SessionReq
         agent=admission.agent,
         connection_url=request.connection_url or "",
         metadata=dict(request.metadata),
+        conversation=dict(request.conversation),
         memory_config=dict(request.memory_config),
         orchestration_config=dict(request.orchestration_config),
         rag_config=dict(request.rag_config),

@@ -12,7 +12,7 @@ from voicebackend.interfaces.provider import Capabilities, VoiceProvider
 from voicebackend.interfaces.s2s import S2sEvent, S2sStream, SpeechToSpeech
 from voicebackend.interfaces.stt import Recognition, SpeechToText, SttStream
 from voicebackend.interfaces.transport import TransportLink
-from voicebackend.interfaces.tts import TextToSpeech
+from voicebackend.interfaces.tts import TextToSpeech, WordTime
 from voicebackend.interfaces.turn import TurnDetector, TurnEvidence
 from voicebackend.interfaces.vad import VadProfile, VadStream, VoiceActivityDetector
 
@@ -38,4 +38,5 @@ __all__ = [
     "VadStream",
     "VoiceActivityDetector",
     "VoiceProvider",
+    "WordTime",
 ]

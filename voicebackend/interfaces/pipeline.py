@@ -39,8 +39,13 @@ class Pipeline:
         """Make ready to listen; raises if an engine or a remote side cannot be had."""
         raise NotImplementedError
 
-    async def wait(self) -> None:
-        """Return when the conversation ends by itself; raise if it fails."""
+    async def wait(self) -> str:
+        """Return when the conversation ends by itself, with the reason (``away``, ``max_duration``, ``closed``).
+
+        Raises:
+            VoiceBackendError: it failed.
+
+        """
         raise NotImplementedError
 
     def greet(self) -> None:
@@ -54,8 +59,11 @@ class Pipeline:
     def agent_frame(self, frame: Frame) -> None:
         """Take what an agent's task wrote into the lane; nothing where no agent of ours answers."""
 
-    def played(self, turn: int, ms: float) -> None:
-        """Hear how much of a turn the caller has heard."""
+    def played(self, turn: int, ms: float, *, final: bool = False) -> None:
+        """Hear how much of a turn the caller has heard; ``final`` after a pause or clear: no more than this."""
+
+    def hold(self, on: bool) -> None:  # noqa: FBT001 - one fact, named by the method
+        """Put the caller on hold, or take it off: nobody is heard meanwhile, and silence is not counted."""
 
     def dtmf(self, digit: str) -> None:
         """Hear a key."""

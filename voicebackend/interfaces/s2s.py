@@ -35,6 +35,10 @@ class S2sStream:
         """Stop the answer under way; the model is to remember only what was played."""
         raise NotImplementedError
 
+    async def say(self, text: str) -> None:
+        """Have the model speak this text: where an agent of ours answers, a clause of it."""
+        raise NotImplementedError
+
     async def aclose(self) -> None:
         """Hang up."""
 
@@ -45,6 +49,6 @@ class SpeechToSpeech(Engine):
     sample_rate: int = 24_000
     """Hz of its audio events."""
 
-    async def stream(self, *, metadata: Mapping[str, Any]) -> S2sStream:
-        """Open a conversation."""
+    async def stream(self, *, metadata: Mapping[str, Any], answers: bool = True) -> S2sStream:
+        """Open a conversation; with ``answers`` False the model only listens, and speaks what ``say`` gives it."""
         raise NotImplementedError

@@ -17,6 +17,8 @@ class Recognition:
     final: bool
     confidence: float | None = None
     """0 to 1, where the engine tells."""
+    flushed: bool = False
+    """It is all that was said up to the last ``pause``; empty text says that nothing was."""
 
 
 class SttStream:
@@ -27,9 +29,10 @@ class SttStream:
         raise NotImplementedError
 
     async def pause(self) -> None:
-        """Hear that the caller may have finished: an engine can start on the result, and reports it as a partial.
+        """Hear that the caller may have finished: an engine starts on the result, and reports it, ``flushed``.
 
-        More audio may still come. If it is speech, the caller pauses again after it.
+        The end of the turn is decided on that report, so an engine that can makes it, also if it is not news. More audio
+        may still come. If it is speech, the caller pauses again after it.
         """
 
     async def finish(self) -> Recognition:

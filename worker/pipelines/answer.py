@@ -14,9 +14,9 @@ from voicebackend.session import PipelineState
 from voicebackend.telemetry import ERROR_CODE, errors_total, span
 from worker.agent_call import AgentCall
 from worker.pipelines.mouth import Mouth
-from worker.pipelines.sentences import SentenceCutter
 from worker.pipelines.stopwatch import Stopwatch
 from worker.session_log import SessionLog
+from worker.speech.clauses import SentenceCutter
 
 logger = logging.getLogger(__name__)
 

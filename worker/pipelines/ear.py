@@ -9,11 +9,14 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Protocol
 
+from voicebackend import conversation
 from voicebackend.audio import FRAME_MS, PIPELINE_RATE, SAMPLE_BYTES
 from voicebackend.interfaces import Engines, Recognition, SttStream, TurnEvidence
 from voicebackend.telemetry import frames_dropped, span
-from worker.pipelines.endpointing import Decision, Endpointing, Hearing, waiting_s
 from worker.processors import Processors
+from worker.turns.endpointing import Decision, Endpointing, Hearing
+from worker.turns.habits import Habits
+from worker.turns.waiting import waiting
 
 logger = logging.getLogger(__name__)
 
@@ -132,7 +135,9 @@ class Ear:
     async def _may_end(self, stt: SttStream) -> None:
         """Let the turn detector say how long to wait; the turn may be over at once."""
         probability = await self._finished_probability()
-        wait_s = waiting_s(probability, self._vad_engine.profile.stop_s)
+        base_s = self._vad_engine.profile.stop_s
+        decided = waiting(self._text, probability, base_s=base_s, settings=conversation.Endpointing(), habits=Habits())
+        wait_s = decided.seconds
         logger.debug("end of turn?", extra={"probability": round(probability, 3), "wait_s": round(wait_s, 3)})
         decision = self._endpointing.wait_until(wait_s)
         if decision is not None:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from providers.errors import map_exceptions
 from voicebackend.audio import FRAME_MS, PIPELINE_RATE, SAMPLE_BYTES, FrameCutter
-from voicebackend.config import Duration, seconds
+from voicebackend.durations import Duration, seconds
 from voicebackend.errors import PipelineError
 from voicebackend.interfaces import EngineConfig, TurnDetector, TurnEvidence
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from control.gateway.playout import AHEAD_S, MAX_QUEUED_S, Playout
+from voicebackend.playout import AHEAD_S, MAX_QUEUED_S, Playout
 
 RATE = 16_000
 FRAME = b"\x01\x00" * 320  # 20 ms

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.pipelines.sentences import MAX_PIECE, SentenceCutter
+from worker.speech.clauses import MAX_PIECE, SentenceCutter
 
 
 def cut(*deltas: str) -> list[str]:

@@ -8,12 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
+from voicebackend import conversation
 from voicebackend.interfaces import VadProfile
 
-MAX_WAIT_S = 1.0
-"""Seconds of silence after which a turn is over, however unfinished it sounds."""
-MAX_TURN_S = 30.0
-"""Seconds of speech after which a turn is over: hold music, an open microphone."""
+DEFAULTS = conversation.Endpointing()
 
 
 class Hearing(StrEnum):
@@ -35,7 +33,7 @@ class Decision(StrEnum):
     RESUMED = "resumed"
     """The caller goes on."""
     MAY_END = "may_end"
-    """Silent long enough, if what was said is complete: ask, then ``wait_until``."""
+    """Silent for the detector's own time, and nobody has said yet how long to wait: ``wait_until``."""
     ENDED = "ended"
     """The turn is over: the caller has finished."""
     CUT = "cut"
@@ -56,8 +54,10 @@ HEARING: Mapping[Decision, tuple[frozenset[Hearing], Hearing]] = {
 class Endpointing:
     """Counts speech and silence by the detector's profile."""
 
-    def __init__(self, profile: VadProfile) -> None:
+    def __init__(self, profile: VadProfile, settings: conversation.Endpointing = DEFAULTS) -> None:
         self._profile = profile
+        self._max_wait_s = settings.max_wait.total_seconds()
+        self._max_turn_s = settings.max_turn.total_seconds()
         self.reset()
 
     def __repr__(self) -> str:
@@ -80,8 +80,8 @@ class Endpointing:
         return self._apply(self._turn(probability, seconds))
 
     def wait_until(self, silence_s: float) -> Decision | None:
-        """After MAY_END: end the turn at this much silence, unless the caller goes on. ENDED if that is now."""
-        self._end_at_s = min(silence_s, MAX_WAIT_S)
+        """In a pause: end the turn at this much silence, unless the caller goes on. ENDED if that is now."""
+        self._end_at_s = min(silence_s, self._max_wait_s)
         return self._apply(self._silent())
 
     def _apply(self, decision: Decision | None) -> Decision | None:
@@ -105,7 +105,7 @@ class Endpointing:
         threshold = self._profile.start_threshold if self.hearing is Hearing.PAUSE else self._profile.stop_threshold
         if probability >= threshold:
             self.silence_s, self._end_at_s = 0.0, None
-            if self.speech_s >= MAX_TURN_S:
+            if self.speech_s >= self._max_turn_s:
                 return Decision.CUT
             return Decision.RESUMED if self.hearing is Hearing.PAUSE else None
         self.silence_s += seconds
@@ -118,12 +118,6 @@ class Endpointing:
         if self.hearing is Hearing.SPEECH:
             return Decision.PAUSED if silent >= self._profile.pause_s else None
         if silent >= self._profile.stop_s:
-            self._end_at_s = MAX_WAIT_S
+            self._end_at_s = self._max_wait_s
             return Decision.MAY_END
         return None
-
-
-def waiting_s(probability: float, base_s: float) -> float:
-    """Return the silence to wait for, a continuous curve from the base (finished) to MAX_WAIT_S (not)."""
-    doubt = min(1.0, max(0.0, 1.0 - probability))
-    return base_s + (MAX_WAIT_S - base_s) * doubt**2

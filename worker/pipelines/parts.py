@@ -1,0 +1,49 @@
+"""What a pipeline is given beside its engines; the worker's real ones, and the scripted ones of scenarios."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Protocol
+
+from voicebackend.events import Message
+from voicebackend.streams import Frame
+
+
+class Log(Protocol):
+    """The session's log, which the agent's memory is read from."""
+
+    async def append(self, entry: Mapping[str, Any]) -> None:
+        """Append an entry; raises ConnectionFailed."""
+
+    async def event(self, message: Message, **extra: Any) -> None:
+        """Append what the caller is told too; raises ConnectionFailed."""
+
+
+class Question(Protocol):
+    """One turn's question to the agent, asked once ``deltas`` is iterated."""
+
+    turn: int
+
+    def deltas(self) -> AsyncIterator[str]:
+        """Yield the agent's text as it comes; raises AgentError or OperationTimeout."""
+        ...
+
+    def deliver(self, frame: Frame) -> None:
+        """Take a frame of the agent's task from the lane; others than this question's are dropped."""
+
+    async def commit(self, transcript: str) -> None:
+        """Say that the turn is over and this is what was said: side effects may be had now."""
+
+    async def cancel(self) -> None:
+        """Say that the answer is no longer wanted."""
+
+
+class Agent(Protocol):
+    """Asks the session's agent."""
+
+    def ask(self, turn: int, transcript: str, *, speculative: bool = False) -> Question:
+        """Return the question; a speculative one waits for ``commit`` before it has side effects.
+
+        A turn can be asked several times; each time, the questions before are void.
+        """
+        ...
