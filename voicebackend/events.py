@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from voicebackend.audio import MAX_RATE, MIN_RATE
+from voicebackend.codecs import Encoding
 from voicebackend.errors import ErrorCode, InvalidFormat
 from voicebackend.session import PipelineState
 
@@ -47,6 +48,8 @@ class Start(Message):
 
     type: Literal["start"] = "start"
     sample_rate: Annotated[int, Field(ge=MIN_RATE, le=MAX_RATE, strict=True)]
+    encoding: Encoding = Encoding.PCM16
+    """Of the audio, both ways."""
 
 
 class Played(Message):
@@ -79,6 +82,7 @@ class Ready(Message):
     type: Literal["ready"] = "ready"
     session: str
     sample_rate: int
+    encoding: Encoding = Encoding.PCM16
     resume_token: str
 
 

@@ -10,13 +10,15 @@ from dataclasses import dataclass, replace
 
 from aiohttp import web
 
+from control.gateway.downlink import Downlink
 from control.gateway.fence import Fence
 from control.gateway.handshake import CallerGone, receive
-from voicebackend.playout import Playout
 from control.gateway.uplink import FLUSH_S, Uplink
 from voicebackend.channel import Sender
+from voicebackend.codecs import Codec
 from voicebackend.errors import ConnectionTimeout, InvalidFormat, RateLimitExceeded, VoiceBackendError
 from voicebackend.events import CloseCode, Dtmf, Ended, Played, Ready, Stop
+from voicebackend.playout import Playout
 from voicebackend.streams import Frame, Kind, json_payload
 from voicebackend.telemetry import frames_dropped, frames_late
 
@@ -49,13 +51,14 @@ class Caller:
     """A websocket attached to a session. ``take`` and ``dismiss`` never wait."""
 
     def __init__(
-        self, ws: web.WebSocketResponse, *, session: str, lane: str, inbox: str, sample_rate: int, sender: Sender
+        self, ws: web.WebSocketResponse, *, session: str, lane: str, inbox: str, codec: Codec, sender: Sender
     ) -> None:
         self.session = session
         self._ws, self._lane, self._inbox, self._sender = ws, lane, inbox, sender
-        self._sample_rate = sample_rate
+        self._codec = codec
         self._attachment = secrets.randbelow(2**32 - 1) + 1
-        self._fence, self._playout, self._uplink = Fence(), Playout(sample_rate), Uplink(sample_rate)
+        self._fence, self._playout, self._uplink = Fence(), Playout(codec.sample_rate), Uplink(codec)
+        self._downlink = Downlink(codec)
         self._loop = asyncio.get_running_loop()
         self._heard_from, self._wake = asyncio.Event(), asyncio.Event()
         self._dismissed: asyncio.Future[Leave] = self._loop.create_future()
@@ -113,7 +116,7 @@ class Caller:
         self._tell(
             Kind.ATTACH,
             inbox=self._inbox,
-            sample_rate=self._sample_rate,
+            sample_rate=self._codec.sample_rate,
             traceparent=traceparent,
         )
         try:
@@ -135,7 +138,11 @@ class Caller:
             VoiceBackendError: the caller broke the protocol.
 
         """
-        await self.send(Ready(session=self.session, sample_rate=self._sample_rate, resume_token=resume_token).to_json())
+        codec = self._codec
+        ready = Ready(
+            session=self.session, sample_rate=codec.sample_rate, encoding=codec.name, resume_token=resume_token
+        )
+        await self.send(ready.to_json())
         up = asyncio.create_task(self._listen(), name=f"caller-up-{self.session}")
         down = asyncio.create_task(self._speak(), name=f"caller-down-{self.session}")
         try:
@@ -194,7 +201,8 @@ class Caller:
         while True:
             self._wake.clear()
             while (item := self._playout.due(self._loop.time())) is not None:
-                await self.send(item)
+                for message in self._downlink.messages(item):
+                    await self.send(message)
             for heard in self._playout.heard(self._loop.time()):
                 if not self._reports_itself:
                     self._tell(Kind.PLAYED, turn=heard.turn, ms=heard.ms, estimated=True)

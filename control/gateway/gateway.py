@@ -109,7 +109,7 @@ class Gateway:
             session=session,
             lane=lane,
             inbox=self._owner,
-            sample_rate=hands.sample_rate,
+            codec=hands.codec,
             sender=self._sender,
         )
         self._enter(caller)

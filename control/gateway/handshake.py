@@ -1,4 +1,4 @@
-"""The first messages of a caller's socket: who it is, and at which rate its audio comes. Writes nothing."""
+"""The first messages of a caller's socket: who it is, and how its audio comes. Writes nothing."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from aiohttp import WSMsgType, web
 
 from control.access.tokens import Audience, Claims, Tokens
 from control.sessions.store import SessionStore
+from voicebackend.codecs import Codec, open_codec
 from voicebackend.errors import (
     AuthenticationFailed,
     InvalidConfig,
@@ -42,8 +43,8 @@ class Handshake:
     claims: Claims
     """Of its token, which is not yet spent."""
     record: SessionRecord
-    sample_rate: int
-    """Hz of its audio, both ways."""
+    codec: Codec
+    """Of its audio, both ways."""
 
 
 def offered_token(request: web.Request) -> str | None:
@@ -86,7 +87,8 @@ async def shake_hands(
     Raises:
         AuthenticationFailed: the token is missing or not good for this session.
         SessionNotFound, SessionNotActive: there is no such session, or it is over; why it failed, if it did.
-        InvalidFormat: something else came where ``auth`` or ``start`` was due.
+        InvalidFormat: something else came where ``auth`` or ``start`` was due, or the encoding cannot have this rate.
+        InvalidConfig: the encoding needs an extra that is not installed here.
         OperationTimeout: they did not come in time.
         CallerGone: the socket closed.
 
@@ -102,7 +104,8 @@ async def shake_hands(
         raise OperationTimeout("media", f"no start message within {START_S:g} s") from error
     if not isinstance(start, Start):
         raise InvalidFormat("media", 'send {"type":"start","sample_rate":...} before anything else')
-    return Handshake(claims=claims, record=record, sample_rate=start.sample_rate)
+    codec = await asyncio.to_thread(open_codec, start.encoding, start.sample_rate)  # may load a library
+    return Handshake(claims=claims, record=record, codec=codec)
 
 
 def why_over(record: SessionRecord) -> VoiceBackendError:

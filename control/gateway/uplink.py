@@ -1,4 +1,4 @@
-"""What a caller sends, cut into the frames that a lane carries: checked, at 16 kHz, 20 ms each.
+"""What a caller sends, cut into the frames that a lane carries: decoded, checked, at 16 kHz, 20 ms each.
 
 Pure: no clock; ``now`` is in seconds.
 """
@@ -6,11 +6,10 @@ Pure: no clock; ``now`` is in seconds.
 from __future__ import annotations
 
 from voicebackend.audio import PIPELINE_RATE, SAMPLE_BYTES, FrameCutter, Resampler
+from voicebackend.codecs import Codec
 from voicebackend.errors import InvalidFormat, RateLimitExceeded
 from voicebackend.events import MAX_AUDIO_MS
 
-MAX_MESSAGE = 64 * 1024
-"""Bytes in one binary message."""
 FLUSH_S = 0.04
 """Seconds without more audio after which what is shorter than a frame goes too."""
 BURST_S = 30.0
@@ -26,9 +25,9 @@ class TooLarge(InvalidFormat):
 class Uplink:
     """One caller's audio on its way in."""
 
-    def __init__(self, sample_rate: int) -> None:
-        self._rate = sample_rate
-        self._resampler = Resampler(sample_rate, PIPELINE_RATE)
+    def __init__(self, codec: Codec) -> None:
+        self._codec, self._rate = codec, codec.sample_rate
+        self._resampler = Resampler(codec.sample_rate, PIPELINE_RATE)
         self._cutter = FrameCutter(PIPELINE_RATE)
         self._rest_bytes = 0
         self._allowance_s = BURST_S
@@ -39,20 +38,21 @@ class Uplink:
         """Tell whether audio shorter than a frame waits."""
         return self._rest_bytes > 0
 
-    def push(self, pcm: bytes, now: float) -> list[bytes]:
+    def push(self, message: bytes, now: float) -> list[bytes]:
         """Take a binary message and return the frames that are complete: 16 kHz, 640 bytes each.
 
         Raises:
-            TooLarge: it is longer than 200 ms or 64 KiB.
-            InvalidFormat: it has an odd number of bytes.
+            TooLarge: it is longer than 200 ms, or than any message of its encoding.
+            InvalidFormat: it is not of its encoding.
             RateLimitExceeded: audio comes much faster than it can be spoken.
 
         """
+        if len(message) > self._codec.max_message:
+            raise TooLarge("audio", f"a message of {self._codec.name} has at most {self._codec.max_message} bytes")
+        pcm = self._codec.decode(message)
         duration_s = len(pcm) / SAMPLE_BYTES / self._rate
-        if len(pcm) > MAX_MESSAGE or duration_s * 1000 > MAX_AUDIO_MS:
+        if duration_s * 1000 > MAX_AUDIO_MS:
             raise TooLarge("audio", f"a binary message has at most {MAX_AUDIO_MS} ms of audio")
-        if len(pcm) % SAMPLE_BYTES:
-            raise InvalidFormat("audio", "16-bit samples make an even number of bytes")
         self._limit(duration_s, now)
         audio = self._resampler.process(pcm)
         frames = self._cutter.push(audio)

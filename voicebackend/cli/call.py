@@ -11,7 +11,7 @@ from voicebackend.cli.caller import Caller
 from voicebackend.cli.report import call_report
 from voicebackend.cli.target import Target
 from voicebackend.cli.view import CallView
-from voicebackend.cli.wav import read_wav
+from voicebackend.codecs.wav import read_wav
 from voicebackend.errors import VoiceBackendError
 
 

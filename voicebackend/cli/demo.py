@@ -22,7 +22,7 @@ from voicebackend.cli.script import Check, Line, check_latency, check_trace, che
 from voicebackend.cli.stack import Stack, development_config, free_port
 from voicebackend.cli.target import Target
 from voicebackend.cli.view import CallView
-from voicebackend.cli.wav import read_wav, write_wav
+from voicebackend.codecs.wav import read_wav, write_wav
 from voicebackend.errors import PipelineError, VoiceBackendError
 from voicebackend.settings import Deployment
 

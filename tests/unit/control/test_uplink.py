@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from control.gateway.uplink import BURST_S, TooLarge, Uplink
+from voicebackend.codecs.codec import Pcm16
 from voicebackend.errors import InvalidFormat, RateLimitExceeded
 
 
@@ -15,7 +16,7 @@ from voicebackend.errors import InvalidFormat, RateLimitExceeded
 @settings(max_examples=300, deadline=None)
 def test_every_byte_arrives_once_and_in_order(lengths: list[int]) -> None:
     """Cut anyhow at 16 kHz, the stream comes out as it went in."""
-    uplink, sent, got = Uplink(16_000), b"", b""
+    uplink, sent, got = Uplink(Pcm16(16_000)), b"", b""
     for number, length in enumerate(lengths):
         piece = bytes((number + i) % 251 for i in range(length * 2))
         sent += piece
@@ -31,7 +32,7 @@ def test_every_byte_arrives_once_and_in_order(lengths: list[int]) -> None:
 def test_other_rates_are_brought_to_16_khz(rate: int) -> None:
     """A second of a 440 Hz tone stays one, at its level."""
     tone = (np.sin(2 * np.pi * 440 * np.arange(rate) / rate) * 10_000).astype("<i2").tobytes()
-    uplink, step = Uplink(rate), rate // 50 * 2
+    uplink, step = Uplink(Pcm16(rate)), rate // 50 * 2
     frames = [frame for at in range(0, len(tone), step) for frame in uplink.push(tone[at : at + step], at / rate / 2)]
     samples = np.frombuffer(b"".join([*frames, *uplink.flush()]), "<i2").astype(float)
     assert len(samples) == pytest.approx(16_000, abs=40)
@@ -46,7 +47,7 @@ def test_other_rates_are_brought_to_16_khz(rate: int) -> None:
 )
 def test_a_message_out_of_bounds_is_refused(rate: int, length: int, error: type[Exception]) -> None:
     """Odd, or longer than 200 ms; and nothing of it stays."""
-    uplink = Uplink(rate)
+    uplink = Uplink(Pcm16(rate))
     with pytest.raises(error):
         uplink.push(bytes(length), 0.0)
     assert not uplink.has_rest
@@ -54,16 +55,16 @@ def test_a_message_out_of_bounds_is_refused(rate: int, length: int, error: type[
 
 def test_200_ms_are_just_allowed() -> None:
     """The bound itself is in."""
-    assert len(Uplink(16_000).push(bytes(6400), 0.0)) == 10
+    assert len(Uplink(Pcm16(16_000)).push(bytes(6400), 0.0)) == 10
 
 
 def test_a_burst_is_fine_and_a_flood_is_not() -> None:
     """Half a minute may come at once, as after a lost connection; then it is real time."""
-    uplink = Uplink(16_000)
+    uplink = Uplink(Pcm16(16_000))
     for _ in range(round(BURST_S / 0.2)):
         uplink.push(bytes(6400), 1.0)
     with pytest.raises(RateLimitExceeded):
         uplink.push(bytes(6400), 1.0)
-    patient = Uplink(16_000)
+    patient = Uplink(Pcm16(16_000))
     for number in range(3000):
         patient.push(bytes(6400), number * 0.19)

@@ -20,7 +20,7 @@ from voicebackend.audio import from_floats
 from voicebackend.cli.main import app
 from voicebackend.cli.report import medians
 from voicebackend.cli.view import waterfall
-from voicebackend.cli.wav import write_wav
+from voicebackend.codecs.wav import write_wav
 from voicebackend.errors import ErrorCode
 from voicebackend.events import AudioEnd, AudioStart, Error, Latency, State, Transcript, Turn
 from voicebackend.session import PipelineState

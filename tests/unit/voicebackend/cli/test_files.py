@@ -12,7 +12,7 @@ import pytest
 from voicebackend.audio import to_samples
 from voicebackend.cli.script import check_latency, check_trace, check_turn, read_script
 from voicebackend.cli.target import find_target
-from voicebackend.cli.wav import read_wav, write_wav
+from voicebackend.codecs.wav import read_wav, write_wav
 from voicebackend.cli.words import word_error, words
 from voicebackend.errors import ConnectionFailed, InvalidConfig, InvalidFormat
 
