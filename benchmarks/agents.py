@@ -1,0 +1,37 @@
+"""The agents that the benchmark's Celery worker runs: a script and a clock."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator
+
+from voicebackend.agents import Turn, agent
+
+FIRST_S, TOKEN_S = 0.1, 0.01
+TOKENS = re.findall(
+    r" ?\S+",
+    "Your parcel is on its way and arrives here tomorrow. The driver calls you ten minutes before the delivery starts.",
+)
+"""Two sentences of ten tokens."""
+FIRST_SENTENCE_S = TOKEN_S * next(at for at, token in enumerate(TOKENS) if token.endswith("."))
+"""Seconds from the first token to the one that ends the first sentence."""
+
+
+@agent("benchmark-tokens")
+async def tokens(turn: Turn) -> AsyncIterator[str]:
+    """Answer token by token, as a language model does."""
+    del turn
+    started = time.monotonic()
+    for at, token in enumerate(TOKENS):
+        await asyncio.sleep(max(0.0, started + FIRST_S + at * TOKEN_S - time.monotonic()))
+        yield token
+
+
+@agent("benchmark-sentence")
+async def sentence(turn: Turn) -> AsyncIterator[str]:
+    """Answer with one whole sentence."""
+    del turn
+    await asyncio.sleep(FIRST_S)
+    yield "Your parcel is on its way and arrives here tomorrow."

@@ -1,0 +1,116 @@
+"""The works that callers and processes are given: what is said, who answers, and how long the script itself takes."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from benchmarks import agents
+from benchmarks.speech import Saying, recordings, voiced_sound
+
+TTS_RATE = 24_000
+TTS_FIRST_S = 0.08
+STT_FINAL_S = 0.1
+ONSET_S = 0.06
+END_OF_TURN_S = 0.2
+S2S_FIRST_S = 0.2
+_S2S_SILENCE_S = 0.1
+"""After which the scripted model notices the end of speech; it counts within ``S2S_FIRST_S``."""
+_LOUD = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """One kind of conversation."""
+
+    name: str
+    pipeline: str
+    config: Mapping[str, Any]
+    """The deployment's configuration, as in a YAML file."""
+    agent: str | None
+    recorded: bool
+    """Whether callers speak recordings; otherwise a hum."""
+    scripted_s: float
+    """Seconds from the end of speech to the first audio that are the script's own."""
+
+    @property
+    def sayings(self) -> Sequence[Saying]:
+        """Return what callers say, in turn."""
+        return recordings() if self.recorded else (voiced_sound(),)
+
+
+@cache
+def works() -> tuple[Work, ...]:
+    """Return every work, ``peers`` first."""
+    return (_peers(), _readme(), _readme_s2s())
+
+
+def _peers() -> Work:
+    """Everything scripted: an end of turn after 200 ms of quiet, 20 tokens, two sentences of a second each."""
+    settings = {
+        "vad": {"threshold": _LOUD, "start": ONSET_S, "pause": END_OF_TURN_S, "stop": END_OF_TURN_S},
+        "stt": {"delay": STT_FINAL_S, "partials": False, "transcripts": ["Can you tell me where my parcel is?"]},
+        "tts": {"delay": TTS_FIRST_S, "audio": [_hum(1.0)], "piece": 0.1, "speed": 5, "sample_rate": TTS_RATE},
+    }
+    engines = {"vad_provider": "mock", "turn_detection_provider": "mock", "noise_cancellation_provider": "none"}
+    return Work(
+        name="peers",
+        pipeline="stt_tts",
+        config=_local(settings, stt_provider="mock", tts_provider="mock", **engines),
+        agent="benchmark-tokens",
+        recorded=False,
+        scripted_s=END_OF_TURN_S + STT_FINAL_S + agents.FIRST_S + agents.FIRST_SENTENCE_S + TTS_FIRST_S,
+    )
+
+
+def _readme() -> Work:
+    """Real voice detection and the endpointing as shipped; recogniser, turn model, agent and voice by script."""
+    settings = {
+        "stt": {"delay": STT_FINAL_S, "transcripts": ["Can you tell me the balance of my account?"]},
+        "tts": {"delay": TTS_FIRST_S, "audio": [_hum(2.0)], "piece": 0.1, "speed": 5, "sample_rate": TTS_RATE},
+    }
+    engines = {"vad_provider": "silero", "turn_detection_provider": "mock"}
+    return Work(
+        name="readme",
+        pipeline="stt_tts",
+        config=_local(settings, stt_provider="mock", tts_provider="mock", **engines),
+        agent="benchmark-sentence",
+        recorded=True,
+        scripted_s=STT_FINAL_S + agents.FIRST_S + TTS_FIRST_S,
+    )
+
+
+def _readme_s2s() -> Work:
+    """A scripted speech-to-speech model, whose first byte comes 200 ms after the caller's last loud frame."""
+    settings = {
+        "s2s": {
+            "delay": S2S_FIRST_S - _S2S_SILENCE_S,
+            "threshold": 300,
+            "audio": [_hum(2.0)],
+            "piece": 0.1,
+            "sample_rate": TTS_RATE,
+        },
+    }
+    return Work(
+        name="readme",
+        pipeline="s2s",
+        config=_local(settings, pipeline_type="s2s", s2s_provider="mock"),
+        agent=None,
+        recorded=True,
+        scripted_s=S2S_FIRST_S,
+    )
+
+
+def _local(settings: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
+    return {"provider": "local", "provider_config": settings, "max_concurrent_sessions": 200, **fields}
+
+
+def _hum(seconds: float) -> str:
+    """Return agent speech as the mock engines take it."""
+    time = np.arange(round(seconds * TTS_RATE)) / TTS_RATE
+    return base64.b64encode((4000 * np.sin(2 * np.pi * 200 * time)).astype("<i2").tobytes()).decode()
