@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, Literal, Protocol, TypeVar
 
 from voicebackend.errors import AgentError, InvalidConfig
+from voicebackend.marks import HOLD, RELEASE, without_marks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,14 @@ class Turn:
     """The session's metadata."""
     once: Once = _always
     """``turn.once(key, fn)`` runs a side effect once over all attempts at this turn."""
+
+
+def uninterruptible(text: str) -> str:
+    """Return the text marked so that the caller cannot interrupt while it is spoken: a legal notice.
+
+    The marks may be anywhere in what an agent yields; neither callers nor the history see them.
+    """
+    return f"{HOLD}{without_marks(text)}{RELEASE}"
 
 
 Reply = str | None | Iterable[str] | Awaitable[Any] | AsyncIterable[str]

@@ -85,6 +85,9 @@ class Conversation(_Part):
     """What the agent says first; None lets the caller speak first."""
     apology: Text | None = "Sorry, something went wrong. Could you say that again?"
     """What the caller hears when the agent fails before it said anything; None says nothing."""
+    normalise: bool = True
+    """Write numbers, money, dates, addresses and markup out as words before they are spoken; False gives the voice what
+    the agent wrote, for voices that read it well themselves or that are given markup of their own."""
     speculate: bool = True
     """Start the agent's turn at the first pause that sounds like an end, and drop it if the caller goes on."""
     max_duration: Annotated[Duration, seconds(1, 86_400)] = timedelta(hours=4)

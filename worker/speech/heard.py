@@ -1,0 +1,123 @@
+"""What the caller heard of what the agent wrote."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from voicebackend.interfaces.tts import WordTime
+from worker.speech.clauses import Clause
+
+TOLERANCE_MS = 20.0
+"""A word counts this much before its end: what is played is told in frames of 20 ms, so up to one is not told yet; and
+who hears all but the last 20 ms of a word has heard the word."""
+TYPICAL_MS = 65.0
+"""Of speech for a byte of text, to reckon how long a clause will be whose audio is not complete."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenClause:
+    """A clause that was begun to be spoken, and when."""
+
+    clause: Clause
+    start_ms: float
+    """Where its audio starts within the answer's, in milliseconds of playout."""
+    ms: float
+    """Length of its audio as far as it has been made."""
+    words: tuple[WordTime, ...] = ()
+    """When words of its ``spoken`` text sound, from the start of its audio; as many as are known."""
+    complete: bool = True
+    """Whether its audio is all made; if not, how long it will be is reckoned."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """A unit and when it has been played to its end; None for what makes no sound."""
+
+    clause: int
+    written: str
+    end_ms: float | None
+
+
+def heard_text(spoken: Sequence[SpokenClause], played_ms: float) -> str:
+    """Return the beginning of what the agent wrote that was heard, to the word, when this much of it was played.
+
+    A unit that is spoken as several words ("$20") is heard only as a whole. What makes no sound, such as an emoji, goes
+    with the word that follows it, at the end of the answer with the last word.
+    """
+    units = [unit for at, clause in enumerate(spoken) for unit in _units(at, clause)]
+    ends = [(at, unit.end_ms) for at, unit in enumerate(units) if unit.end_ms is not None]
+    heard = 0
+    for at, end in ends:
+        if played_ms <= 0 or end > played_ms + TOLERANCE_MS:
+            break
+        heard = len(units) if at == ends[-1][0] else at + 1
+    return _joined(units[:heard])
+
+
+def _units(at: int, spoken: SpokenClause) -> Iterator[_Heard]:
+    """Yield a clause's units with their ends, which never go back."""
+    text = spoken.clause.spoken
+    if not text.strip() or (spoken.complete and spoken.ms <= 0):
+        yield from (_Heard(at, unit.written, None) for unit in spoken.clause.units)
+        return
+    clock, position, last = _Clock(spoken), 0, 0.0
+    for unit in spoken.clause.units:
+        end = position + _size(unit.spoken.rstrip())
+        position += _size(unit.spoken)
+        last = max(last, clock.at(end))
+        yield _Heard(at, unit.written, spoken.start_ms + last if unit.spoken.strip() else None)
+
+
+class _Clock:
+    """When each place of a spoken text sounds: known at the ends of timed words, evenly in between.
+
+    Places are counted in bytes of UTF-8. For English that is characters; a Chinese character takes three, and about as
+    long to say as three letters.
+    """
+
+    def __init__(self, spoken: SpokenClause) -> None:
+        text = spoken.clause.spoken
+        total, ms = _size(text), spoken.ms
+        if not spoken.complete:
+            ms = max(ms, total * TYPICAL_MS)
+        self._places, self._times = [0], [0.0]
+        for place, end_ms in (*_timed(text, spoken.words), (total, ms)):
+            if place > self._places[-1]:
+                self._places.append(place)
+                self._times.append(max(self._times[-1], min(end_ms, ms)))
+
+    def at(self, place: int) -> float:
+        """Return milliseconds from the start of the clause's audio."""
+        after = min(bisect_right(self._places, place), len(self._places) - 1)
+        (left, right), (start, end) = self._places[after - 1 : after + 1], self._times[after - 1 : after + 1]
+        return start + (end - start) * (place - left) / (right - left)
+
+
+def _timed(text: str, words: Sequence[WordTime]) -> Iterator[tuple[int, float]]:
+    """Yield where in the text each timed word ends, with the marks behind it, and when."""
+    lowered = text.lower() if len(text.lower()) == len(text) else text
+    position = 0
+    for timed in words:
+        word = timed.word.lower().strip()
+        found = lowered.find(word, position) if word else -1
+        if found < 0:
+            continue
+        position = found + len(word)
+        while position < len(text) and not (text[position].isalnum() or text[position].isspace()):
+            position += 1
+        yield _size(text[:position]), timed.end_s * 1000
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))
+
+
+def _joined(units: Sequence[_Heard]) -> str:
+    """Return what the units were written as; clauses are told apart by a space."""
+    text = ""
+    for at, unit in enumerate(units):
+        new = at > 0 and unit.clause != units[at - 1].clause
+        text += (" " if new else "") + unit.written
+    return text.rstrip()
