@@ -16,6 +16,7 @@ from control.live_config import LOOK_S, LiveConfig
 from control.sessions.store import SessionStore
 from voicebackend import remote
 from voicebackend._redis import connect, connect_sync, redis_errors
+from voicebackend._wire import Wire
 from voicebackend.channel import Sender
 from voicebackend.config import BackendConfig
 from voicebackend.errors import ConnectionFailed, VoiceBackendError
@@ -37,6 +38,8 @@ class TaskContext:
         self.state, self.audio = connect(deployment.state_url), connect(deployment.audio_url)
         self.sync_state = connect_sync(deployment.state_url)
         """``state`` for agents' threads."""
+        self.wire = Wire(self.audio)
+        """For frames into lanes."""
         self.store = SessionStore(self.state, self.keys)
         self.publisher = publisher_for(deployment)
         self._live, self._looked = LiveConfig(self.state, self.keys, config), 0.0
@@ -64,7 +67,7 @@ class TaskContext:
             ConnectionFailed: nobody owns the lane, or Redis is not there.
 
         """
-        sender = Sender(self.audio)
+        sender = Sender(self.wire)
         sender.send(self.keys.lane(lane), frame)
         with redis_errors("tell_lane"):
             await sender.flush()

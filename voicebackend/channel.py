@@ -17,6 +17,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from voicebackend._wire import Wire
 from voicebackend.errors import InvalidFormat
 from voicebackend.streams import FIELD, MAX_BUNDLE, MAX_FRAMES, STREAM_TTL_S, Frame, Kind, decode_bundle, encode_bundle
 
@@ -30,6 +31,7 @@ MAX_PENDING = 20_000
 """Frames kept for one stream; beyond, the oldest audio goes."""
 MAX_ENTRIES = 30_000
 """Entries in a stream whose owner does not trim it: about a minute at one per flush."""
+_ADD_OPTIONS = (b"NOMKSTREAM", b"MAXLEN", b"~", MAX_ENTRIES, b"*")
 _AUDIO = frozenset({Kind.AUDIO_IN, Kind.AUDIO_OUT, Kind.PLAY})
 _FRAME_OVERHEAD = 64
 
@@ -40,8 +42,8 @@ class Sender:
     ``send`` never waits. Call ``run`` as a task, and ``flush`` before the end.
     """
 
-    def __init__(self, redis: Redis, *, flush_s: float = FLUSH_S) -> None:
-        self._redis, self._flush_s = redis, flush_s
+    def __init__(self, redis: Redis | Wire, *, flush_s: float = FLUSH_S) -> None:
+        self._wire, self._flush_s = redis if isinstance(redis, Wire) else Wire(redis), flush_s
         self._pending: dict[str, deque[Frame]] = {}
         self._wake = asyncio.Event()
         self._lock = asyncio.Lock()
@@ -93,10 +95,10 @@ class Sender:
             self._pending = {stream: queue for stream, queue in self._pending.items() if queue}
 
     async def _write(self, batch: list[tuple[str, list[Frame]]]) -> None:
-        pipe = self._redis.pipeline(transaction=False)
-        for stream, frames in batch:
-            pipe.xadd(stream, {FIELD: self._encode(frames)}, nomkstream=True, maxlen=MAX_ENTRIES, approximate=True)
-        for (stream, frames), entry in zip(batch, await pipe.execute(), strict=True):
+        entries = await self._wire.execute(
+            *((b"XADD", stream, *_ADD_OPTIONS, FIELD, self._encode(frames)) for stream, frames in batch)
+        )
+        for (stream, frames), entry in zip(batch, entries, strict=True):
             if entry is None:
                 self.dropped += len(frames)
                 logger.debug("streams: nobody owns the stream", extra={"stream": stream, "frames": len(frames)})
@@ -154,7 +156,7 @@ class Reader:
     """
 
     def __init__(self, redis: Redis) -> None:
-        self._redis = redis
+        self._wire = Wire(redis)
         self._last: dict[str, bytes] = {}
         self.corrupt = 0
         """Entries that were no valid bundle."""
@@ -177,14 +179,16 @@ class Reader:
         if not self._last:
             await asyncio.sleep(block_ms / 1000)
             return []
-        reply: Any = await self._redis.xread(dict(self._last), block=block_ms, count=count)  # type: ignore[arg-type]
+        (reply,) = await self._wire.execute(
+            (b"XREAD", b"COUNT", count, b"BLOCK", block_ms, b"STREAMS", *self._last, *self._last.values())
+        )
         found: list[tuple[str, list[Frame]]] = []
         for raw_name, entries in reply or ():
             name = raw_name.decode()
             if name not in self._last or not entries:
                 continue
             self._last[name] = entries[-1][0]
-            found.append((name, self._decode(fields[FIELD] for _, fields in entries if FIELD in fields)))
+            found.append((name, self._decode(fields[1] for _, fields in entries if fields[0] == FIELD)))
         return found
 
     def _decode(self, bundles: Iterable[bytes]) -> list[Frame]:

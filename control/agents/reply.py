@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from voicebackend._redis import redis_errors
+from voicebackend._wire import Wire
 from voicebackend.channel import Sender
 from voicebackend.errors import AgentError, ErrorCode
 from voicebackend.retry import RetryPolicy, retrying
@@ -27,7 +28,7 @@ _LAST_FRAME = RetryPolicy(max_retries=5, delay_s=0.1)
 class AgentReply:
     """Writes one attempt's frames into a lane; what Redis does not take now goes with the next."""
 
-    def __init__(self, redis: Redis, lane: str, *, session: str, turn: int, attempt: int) -> None:
+    def __init__(self, redis: Redis | Wire, lane: str, *, session: str, turn: int, attempt: int) -> None:
         self._sender, self._lane = Sender(redis), lane
         self._session, self._turn, self._attempt = session, turn, attempt
         self._text, self._size, self._deltas = "", 0, 0

@@ -12,6 +12,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from voicebackend import channel
 from voicebackend._redis import connect
+from voicebackend._wire import Wire
 from voicebackend.channel import MAX_PENDING, Reader, Sender
 from voicebackend.streams import FIELD, MAX_PAYLOAD, STREAM_TTL_S, Frame, Kind
 
@@ -69,7 +70,7 @@ async def test_what_could_not_be_written_is_written_later_in_order(
     with pytest.raises(RedisConnectionError):
         await sender.flush()
     await broken.aclose()
-    sender._redis = redis
+    sender._wire = Wire(redis)
     sender.send("lane", frame(2, Kind.CLOSE))
     await sender.flush()
     found = [got.seq for _, frames in await reader.read() for got in frames]
