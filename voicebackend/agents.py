@@ -2,6 +2,10 @@
 
 ``@agent("name")`` registers a function, coroutine function, generator or async generator that takes a :class:`Turn`
 and returns or yields text. Celery workers import the modules in ``VOICEBACKEND_AGENTS`` to find them.
+
+A turn may be speculative: the agent is asked while the caller may still go on, so that its answer is ready when the
+caller has finished. If the caller goes on, the answer is dropped, and the agent asked again with all that was said.
+Side effects therefore belong into ``turn.once``; an agent that has them elsewhere registers with ``speculative=False``.
 """
 
 from __future__ import annotations
@@ -28,11 +32,24 @@ class HistoryEntry:
     """The caller cut it short."""
 
 
+SPECULATION_S = 15.0
+"""Seconds that a speculative turn has for the caller to finish, beside the agent's own time."""
+
+
 class Once(Protocol):
-    """Runs a side effect once over all attempts at a turn."""
+    """Runs a side effect once over all attempts at a turn, and only when the caller has finished it."""
 
     def __call__(self, key: str, function: Callable[[], Any]) -> Any:
-        """Return the function's result, or what it returned the first time; the result must be JSON."""
+        """Return the function's result, or what it returned the first time; the result must be JSON.
+
+        In a speculative turn it waits until the caller has finished. It blocks: an async agent calls it by
+        ``await asyncio.to_thread(turn.once, key, function)``.
+
+        Raises:
+            AgentError: the function was not called and will not be, because the caller went on or interrupted; or what
+                it did is unknown, because an attempt died over it; or its result is not JSON.
+
+        """
         ...
 
 
@@ -49,16 +66,18 @@ class Turn:
     number: int
     """Counts up from 1 within the session."""
     attempt: int = 1
-    """Above 1 when an earlier attempt was lost."""
+    """Above 1 when an earlier attempt was lost, or dropped because the caller went on."""
     transcript: str
-    """What the caller said."""
+    """What the caller said; if ``speculative``, as far as it was recognised."""
     history: tuple[HistoryEntry, ...] = ()
     """What was said before, oldest first, without this turn."""
     user_id: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     """The session's metadata."""
+    speculative: bool = False
+    """The caller may still go on: then this turn's answer is dropped, and ``once`` has no side effect."""
     once: Once = _always
-    """``turn.once(key, fn)`` runs a side effect once over all attempts at this turn."""
+    """``turn.once(key, fn)`` runs a side effect once over all attempts at this turn, and never for a dropped one."""
 
 
 def uninterruptible(text: str) -> str:
@@ -76,10 +95,15 @@ Registered = TypeVar("Registered", bound=Callable[[Turn], Any])
 _agents: dict[str, AgentFunction] = {}
 AGENTS: Mapping[str, AgentFunction] = MappingProxyType(_agents)
 """Every registered agent by name, read only."""
+_patient: set[str] = set()
+"""Agents that are asked only when the caller has finished."""
 
 
-def agent(name: str) -> Callable[[Registered], Registered]:
+def agent(name: str, *, speculative: bool = True) -> Callable[[Registered], Registered]:
     """Register the decorated function as the agent of this name.
+
+    With ``speculative=False`` it is asked only when the caller has finished, which makes its answers come later: for
+    agents that have side effects outside ``turn.once``, or whose every call is dear.
 
     Raises:
         InvalidConfig: another function has this name.
@@ -91,6 +115,7 @@ def agent(name: str) -> Callable[[Registered], Registered]:
         if known is not None and _origin(known) != _origin(function):
             raise InvalidConfig("agent", f"agent {name!r} is registered twice", details={"agent": name})
         _agents[name] = function
+        (_patient.discard if speculative else _patient.add)(name)
         return function
 
     return register
@@ -115,6 +140,11 @@ def load_agents(modules: Iterable[str]) -> None:
                 raise
             message = f"VOICEBACKEND_AGENTS: there is no module {module!r}"
             raise InvalidConfig("agents", message, details={"field": "VOICEBACKEND_AGENTS"}) from error
+
+
+def may_speculate(name: str) -> bool:
+    """Tell whether this agent may be asked before the caller has finished; one that is not registered here may not."""
+    return name in _agents and name not in _patient
 
 
 def find_agent(name: str) -> AgentFunction:

@@ -52,11 +52,13 @@ class Kind(IntEnum):
     DETACH = 5
     """That socket is gone; JSON ``{stopped}``."""
     PLAYED = 6
-    """Playout acknowledgement; JSON ``{ms}`` of ``turn``."""
+    """Playout acknowledgement; JSON ``{ms}`` of ``turn``; ``{final}`` where a pause or clear has stopped it."""
     DTMF = 7
     """A key; JSON ``{digit}``."""
     PLAY = 8
     """Audio from the application to the caller: 16 kHz PCM."""
+    HOLD = 9
+    """The caller is put on hold, or taken off it; JSON ``{on}``."""
     AGENT_STARTED = 16
     """An agent's task claimed (``turn``, ``attempt``)."""
     AGENT_DELTA = 17
@@ -249,7 +251,10 @@ class Keys:
         return f"{self.prefix}:session:{session}:log"
 
     def turn(self, session: str, turn: int) -> str:
-        """In ``state``: hash of a turn's attempts: ``current``, ``claimed``, ``cancelled``, and ``once:<key>``."""
+        """In ``state``: hash of a turn's attempts: by the worker ``current``, ``said``, ``committed``, ``cancelled``.
+
+        By the task ``claimed`` and ``once:<key>``. ``said`` is what the current attempt is to answer.
+        """
         return f"{self.prefix}:session:{session}:turn:{turn}"
 
     def sessions(self, tenant: str) -> str:

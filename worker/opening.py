@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from voicebackend.config import BackendConfig, PipelineType
 from voicebackend.errors import InvalidConfig, PipelineError
 from voicebackend.interfaces import Pipeline, TransportLink
 from voicebackend.record import SessionRecord
 from voicebackend.telemetry import span
-from worker.agent_call import AgentCall
 from worker.pipelines.s2s import S2sPipeline
 from worker.pipelines.stt_tts import SttTtsPipeline
 from worker.processors import Processors
 from worker.services import Services
 from worker.session_log import SessionLog
+from worker.task_agent import TaskAgent
 
 
 async def open_pipeline(
@@ -54,15 +52,11 @@ async def _open(pipeline: Pipeline) -> None:
         raise PipelineError("open_pipeline", "an engine could not be opened") from error
 
 
-def _agent(record: SessionRecord, config: BackendConfig, services: Services) -> Callable[[int], AgentCall]:
-    def call(turn: int) -> AgentCall:
-        return AgentCall(
-            record.id,
-            turn,
-            publisher=services.publisher,
-            state=services.state,
-            keys=services.keys,
-            timeout_s=config.timeout.total_seconds(),
-        )
-
-    return call
+def _agent(record: SessionRecord, config: BackendConfig, services: Services) -> TaskAgent:
+    return TaskAgent(
+        record.id,
+        publisher=services.publisher,
+        state=services.state,
+        keys=services.keys,
+        timeout_s=config.timeout.total_seconds(),
+    )

@@ -1,37 +1,36 @@
-"""A turn's attempts in Redis: which one may answer, whether it is still wanted, and side effects that happen once."""
+"""A turn's attempts in Redis: which one may answer, and whether it is still wanted, or only guessed at.
+
+The worker writes ``current``, ``said``, ``committed`` and ``cancelled``; the task writes ``claimed``.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import time
-from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 
 from voicebackend._redis import redis_errors
-from voicebackend.errors import AgentError
 from voicebackend.record import ENDED_TTL_S
-from voicebackend.streams import Keys
 
-POLL_S = 0.05
-"""Seconds between looks at a side effect that another attempt is having."""
+POLL_S = 0.02
+"""Seconds between looks at whether a speculative turn has been committed: what its answer may be late by."""
 
 _CLAIM = """
 -- KEYS turn; ARGV attempt, ttl
-local attempt, turn = tonumber(ARGV[1]), redis.call('HMGET', KEYS[1], 'current', 'claimed', 'cancelled')
-if tonumber(turn[1] or '0') ~= attempt or tonumber(turn[3] or '0') >= attempt then return 'stale' end
-if tonumber(turn[2] or '0') >= attempt then return 'claimed' end
+local attempt = tonumber(ARGV[1])
+local turn = redis.call('HMGET', KEYS[1], 'current', 'claimed', 'cancelled', 'committed', 'said')
+if tonumber(turn[1] or '0') ~= attempt or tonumber(turn[3] or '0') >= attempt then return {'stale', 0, ''} end
+if tonumber(turn[2] or '0') >= attempt then return {'claimed', 0, ''} end
 redis.call('HSET', KEYS[1], 'claimed', attempt)
 redis.call('EXPIRE', KEYS[1], ARGV[2])
-return 'won'
+return {'won', tonumber(turn[4] or '0'), turn[5] or ''}
 """
 
 
-class Claim(StrEnum):
+class Verdict(StrEnum):
     """Whether an attempt may answer."""
 
     WON = "won"
@@ -41,88 +40,64 @@ class Claim(StrEnum):
     """A delivery of the same task came earlier."""
 
 
-async def claim(redis: Redis, keys: Keys, session_id: str, turn: int, attempt: int) -> Claim:
-    """Take the attempt for this delivery of its task."""
+class Standing(StrEnum):
+    """What has become of an attempt."""
+
+    OPEN = "open"
+    """The caller may still go on speaking: nothing may happen that cannot be undone."""
+    COMMITTED = "committed"
+    """The caller has finished."""
+    GONE = "gone"
+    """Nobody waits for it: the caller went on or interrupted, or another attempt took its place."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What a task is told that asks whether it may answer."""
+
+    verdict: Verdict
+    transcript: str = ""
+    """What the caller said; as far as it was recognised where it is speculative."""
+    speculative: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One attempt at one turn: the key of the turn's hash, and its number, 1 to 255."""
+
+    key: str
+    number: int
+
+
+async def claim(redis: Redis, attempt: Attempt) -> Claim:
+    """Take the attempt for this delivery of its task; raises ConnectionFailed."""
     with redis_errors("claim"):
-        reply: Any = await redis.eval(_CLAIM, 1, keys.turn(session_id, turn), str(attempt), str(ENDED_TTL_S))
-    return Claim(reply.decode())
+        reply: Any = await redis.eval(_CLAIM, 1, attempt.key, str(attempt.number), str(ENDED_TTL_S))
+    verdict, committed, said = reply
+    return Claim(
+        verdict=Verdict(verdict.decode()), transcript=said.decode(), speculative=int(committed) != attempt.number
+    )
 
 
-async def is_cancelled(redis: Redis, keys: Keys, session_id: str, turn: int, attempt: int) -> bool:
-    """Tell whether the answer is no longer wanted."""
-    with redis_errors("cancelled"):
-        cancelled: Any = await redis.hget(keys.turn(session_id, turn), "cancelled")
-    return int(cancelled or 0) >= attempt
+async def standing(redis: Redis, attempt: Attempt) -> Standing:
+    """Return what has become of a claimed attempt; raises ConnectionFailed."""
+    with redis_errors("standing"):
+        turn: Any = await redis.hmget(attempt.key, ["current", "cancelled", "committed"])
+    current, cancelled, committed = (int(value or 0) for value in turn)
+    if current != attempt.number or cancelled >= attempt.number:
+        return Standing.GONE
+    return Standing.COMMITTED if committed == attempt.number else Standing.OPEN
 
 
-class OnceInTurn:
-    """``turn.once``: has a side effect at most once over all attempts at a turn.
+async def committed(redis: Redis, attempt: Attempt) -> str | None:
+    """Wait until the attempt is committed and return what the caller said; None when it is gone.
 
-    For plain functions, in any thread; an async agent calls it by ``asyncio.to_thread``. What was begun and never
-    finished, because its process died, is not begun again: whether it happened is unknown.
+    Who calls it limits the time. Raises ConnectionFailed.
     """
-
-    def __init__(self, redis: SyncRedis, key: str, *, wait_s: float) -> None:
-        self._redis, self._key, self._wait_s = redis, key, wait_s
-
-    def __call__(self, key: str, function: Callable[[], Any]) -> Any:
-        """Return the function's result, or what it returned the first time; if it raises, the next may try again.
-
-        Raises:
-            AgentError: the result is not JSON, or another attempt began and has not finished in ``wait_s``.
-
-        """
-        field = f"once:{key}"
-        deadline = time.monotonic() + (0 if _on_event_loop() else self._wait_s)
-        while not self._begin(field):
-            if text := self._read(field):
-                return _result(key, json.loads(text))
-            if time.monotonic() >= deadline:
-                raise AgentError("once", f"once({key!r}): another attempt began it; whether it happened is unknown")
-            time.sleep(POLL_S)
-        return self._run(key, field, function)
-
-    def _run(self, key: str, field: str, function: Callable[[], Any]) -> Any:
-        try:
-            result = function()
-        except BaseException:
-            with redis_errors("once"):
-                self._redis.hdel(self._key, field)
-            raise
-        try:
-            text = json.dumps({"result": result})
-        except (TypeError, ValueError):
-            text = json.dumps({"error": "the result must be JSON"})
-        self._write(field, text)
-        return _result(key, json.loads(text))
-
-    def _begin(self, field: str) -> bool:
-        with redis_errors("once"), self._redis.pipeline(transaction=False) as pipe:
-            pipe.hsetnx(self._key, field, "")
-            pipe.expire(self._key, ENDED_TTL_S)
-            return bool(pipe.execute()[0])
-
-    def _write(self, field: str, text: str) -> None:
-        with redis_errors("once"), self._redis.pipeline(transaction=False) as pipe:
-            pipe.hset(self._key, field, text)
-            pipe.expire(self._key, ENDED_TTL_S)
-            pipe.execute()
-
-    def _read(self, field: str) -> bytes:
-        with redis_errors("once"):
-            found: Any = self._redis.hget(self._key, field)
-        return found or b""
-
-
-def _on_event_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
-
-
-def _result(key: str, told: Mapping[str, Any]) -> Any:
-    if "error" in told:
-        raise AgentError("once", f"once({key!r}): {told['error']}")
-    return told["result"]
+    while (found := await standing(redis, attempt)) is Standing.OPEN:  # noqa: ASYNC110 - no event reaches here
+        await asyncio.sleep(POLL_S)
+    if found is Standing.GONE:
+        return None
+    with redis_errors("committed"):
+        said: Any = await redis.hget(attempt.key, "said")
+    return (said or b"").decode()

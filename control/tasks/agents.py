@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 
 from control import context, loop
 from control.agents.hung_threads import hung_threads
 from control.agents.lookup import lookup
 from control.agents.memory import read_memory
+from control.agents.once import OnceInTurn
 from control.agents.relay import Relay
 from control.agents.reply import AgentReply
 from control.agents.runner import texts
-from control.agents.turn_state import Claim, OnceInTurn, claim, is_cancelled
+from control.agents.turn_state import Attempt, Claim, Standing, Verdict, claim, committed, standing
 from control.context import TaskContext
-from voicebackend.agents import Turn
-from voicebackend.errors import AgentError, ErrorCode, SessionNotActive, VoiceBackendError
+from voicebackend.agents import SPECULATION_S, Turn, may_speculate
+from voicebackend.errors import ErrorCode, SessionNotActive, VoiceBackendError
 from voicebackend.record import SessionRecord
 from voicebackend.telemetry import span
 
@@ -37,7 +39,9 @@ def turn(session_id: str, turn: int, attempt: int) -> None:
     shared = context.current()
     with span("agents.turn", session_id=session_id, turn=turn, attempt=attempt):
         try:
-            loop.run(AgentTurn(shared, session_id, turn, attempt).answer(), _timeout_s(shared) + AROUND_S)
+            loop.run(
+                AgentTurn(shared, session_id, turn, attempt).answer(), _timeout_s(shared) + SPECULATION_S + AROUND_S
+            )
         except loop.LoopStuck:
             hung_threads.replace_process()
             raise
@@ -52,15 +56,16 @@ class AgentTurn:
 
     def __init__(self, shared: TaskContext, session_id: str, turn: int, attempt: int) -> None:
         self._shared, self._id, self._turn, self._attempt = shared, session_id, turn, attempt
+        self._state = Attempt(key=shared.keys.turn(session_id, turn), number=attempt)
         self._extra = {"session_id": session_id, "turn": turn, "attempt": attempt}
 
     async def answer(self) -> None:
         """Claim the attempt, run the agent, and say how it ended."""
         shared = self._shared
         await shared.refresh()
-        verdict = await claim(shared.state, shared.keys, self._id, self._turn, self._attempt)
-        if verdict is not Claim.WON:
-            logger.info("agent turn left alone", extra={**self._extra, "why": str(verdict)})
+        claimed = await claim(shared.state, self._state)
+        if claimed.verdict is not Verdict.WON:
+            logger.info("agent turn left alone", extra={**self._extra, "why": str(claimed.verdict)})
             return
         record = await shared.store.get(self._id)
         if record.lane < 0:
@@ -68,13 +73,13 @@ class AgentTurn:
         lane = shared.keys.lane(record.lane)
         reply = AgentReply(shared.audio, lane, session=self._id, turn=self._turn, attempt=self._attempt)
         await reply.started()
-        await self._speak(record, reply)
+        await self._speak(record, claimed, reply)
 
-    async def _speak(self, record: SessionRecord, reply: AgentReply) -> None:
-        limit = asyncio.timeout(_timeout_s(self._shared))
+    async def _speak(self, record: SessionRecord, claimed: Claim, reply: AgentReply) -> None:
+        limit = asyncio.timeout(self._limit_s(claimed))
         try:
             async with limit:
-                whole = await self._relay(record, reply)
+                whole = await self._relay(record, claimed, reply)
         except TimeoutError as error:
             code = ErrorCode.TIMEOUT if limit.expired() else ErrorCode.AGENT_ERROR
             await self._failed(reply, code, error)
@@ -86,36 +91,46 @@ class AgentTurn:
             else:
                 logger.info("agent turn no longer wanted", extra=self._extra)
 
-    async def _relay(self, record: SessionRecord, reply: AgentReply) -> bool:
+    async def _relay(self, record: SessionRecord, claimed: Claim, reply: AgentReply) -> bool:
         function = lookup(record.agent)
-        given = await self._given(record)
+        if claimed.speculative and not may_speculate(record.agent):
+            said = await committed(self._shared.state, self._state)
+            if said is None:
+                return False
+            claimed = replace(claimed, transcript=said, speculative=False)
+        given = await self._given(record, claimed)
         return await Relay(reply, self._is_wanted).run(texts(function, given))
 
-    async def _given(self, record: SessionRecord) -> Turn:
+    async def _given(self, record: SessionRecord, claimed: Claim) -> Turn:
         shared = self._shared
         memory = await read_memory(shared.state, shared.keys, self._id)
-        said = [entry.text for entry in memory if entry.role == "user" and entry.turn == self._turn]
-        if not said:
-            raise AgentError("agents.turn", "the session's log has no transcript of this turn")
         return Turn(
             session_id=self._id,
             number=self._turn,
             attempt=self._attempt,
-            transcript=said[-1],
+            transcript=claimed.transcript,
             history=tuple(entry for entry in memory if entry.turn != self._turn),
             user_id=record.user_id,
             metadata=record.metadata,
-            once=OnceInTurn(shared.sync_state, shared.keys.turn(self._id, self._turn), wait_s=_timeout_s(shared)),
+            speculative=claimed.speculative,
+            once=OnceInTurn(shared.sync_state, self._state, wait_s=self._limit_s(claimed)),
         )
+
+    def _limit_s(self, claimed: Claim) -> float:
+        """Return the agent's own seconds, and those that it may wait for the caller to finish."""
+        return _timeout_s(self._shared) + (SPECULATION_S if claimed.speculative else 0)
 
     async def _is_wanted(self) -> bool:
         shared = self._shared
         try:
-            return not await is_cancelled(shared.state, shared.keys, self._id, self._turn, self._attempt)
+            return await standing(shared.state, self._state) is not Standing.GONE
         except VoiceBackendError:
             return True
 
     async def _failed(self, reply: AgentReply, code: ErrorCode, error: BaseException) -> None:
+        if not await self._is_wanted():
+            logger.info("agent turn no longer wanted", extra=self._extra)
+            return
         trace = None if code is ErrorCode.TIMEOUT else error.__cause__ or error
         logger.error("agent failed", extra={**self._extra, "code": str(code)}, exc_info=trace)
         message = error.message if isinstance(error, VoiceBackendError) else type(error).__name__

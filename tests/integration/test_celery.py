@@ -78,7 +78,7 @@ async def ask(shared: TaskContext, publisher: CeleryPublisher, agent: str, numbe
     await shared.store.create(record)
     await say(shared, record.id, 1, text)
     key = shared.keys.turn(record.id, 1)
-    await shared.state.hset(key, "current", "1")
+    await shared.state.hset(key, mapping={"current": "1", "committed": "1", "said": text})
     await shared.state.expire(key, 60)
     await publisher.publish(AGENTS_TURN, session_id=record.id, turn=1, attempt=1)
     return record.id

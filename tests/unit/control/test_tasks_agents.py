@@ -44,13 +44,16 @@ async def ask(shared: TaskContext, transcript: str = "hello", turn: int = 1, att
     record = a_placed_record(agent="test")
     await shared.store.create(record)
     await say(shared, record.id, turn, transcript)
-    await publish(shared, record.id, turn, attempt)
+    await publish(shared, record.id, turn, attempt, said=transcript)
     return record.id
 
 
-async def publish(shared: TaskContext, session: str, turn: int, attempt: int) -> None:
-    """Note an attempt."""
-    await shared.state.hset(shared.keys.turn(session, turn), "current", str(attempt))
+async def publish(
+    shared: TaskContext, session: str, turn: int, attempt: int, *, said: str = "hello", speculative: bool = False
+) -> None:
+    """Note an attempt as the worker does."""
+    noted: dict[Any, Any] = {"current": attempt, "said": said} | ({} if speculative else {"committed": attempt})
+    await shared.state.hset(shared.keys.turn(session, turn), mapping=noted)
     await shared.state.expire(shared.keys.turn(session, turn), 60)
 
 
@@ -77,7 +80,7 @@ async def test_an_agent_is_given_the_session_and_what_was_said_before(
     await say(shared, record.id, 1, "For how", role="agent", interrupted=True)
     await say(shared, record.id, 2, "For t", final=False)
     await say(shared, record.id, 2, "For two")
-    await publish(shared, record.id, 2, 3)
+    await publish(shared, record.id, 2, 3, said="For two")
     await AgentTurn(shared, record.id, 2, 3).answer()
     (turn,) = given
     assert turn.history == (

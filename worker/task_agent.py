@@ -1,0 +1,210 @@
+"""The session's agent, who answers in a Celery task: publishes it, and reads what it writes into the lane."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from redis.asyncio import Redis
+
+from voicebackend._redis import redis_errors
+from voicebackend.agents import SPECULATION_S
+from voicebackend.errors import AgentError, ConnectionFailed, OperationTimeout, VoiceBackendError, from_code
+from voicebackend.publisher import Publisher
+from voicebackend.record import ENDED_TTL_S
+from voicebackend.retry import RetryPolicy, retrying
+from voicebackend.streams import Frame, Keys, Kind
+from voicebackend.tasks import AGENTS_TURN
+from voicebackend.telemetry import span, turn_seconds
+
+logger = logging.getLogger(__name__)
+
+CLAIM_S = 1.0
+"""Seconds after which a task that nobody has claimed is published again."""
+MAX_PUBLICATIONS = 3
+"""Of one question."""
+MAX_ATTEMPTS = 255
+"""At one turn, over all its questions: a frame has 8 bits for the number."""
+_NOTE = RetryPolicy(max_retries=3, delay_s=0.1)
+
+
+class TaskAgent:
+    """Asks one session's agent."""
+
+    def __init__(self, session: str, *, publisher: Publisher, state: Redis, keys: Keys, timeout_s: float) -> None:
+        self.session, self.timeout_s = session, timeout_s
+        self._publisher, self._state, self._keys = publisher, state, keys
+        self._attempts = Attempts(turn=0)
+        self._latest: TaskQuestion | None = None
+
+    def ask(self, turn: int, transcript: str, *, speculative: bool = False) -> TaskQuestion:
+        """Return the question; the one before gets no further attempt."""
+        if self._latest is not None:
+            self._latest.void()
+        if turn != self._attempts.turn:
+            self._attempts = Attempts(turn=turn)
+        self._latest = TaskQuestion(self, self._attempts, transcript, speculative=speculative)
+        return self._latest
+
+    async def publish(self, turn: int, attempt: int) -> None:
+        """Queue the task; where that fails it is as if nobody took it."""
+        arguments: dict[str, Any] = {"session_id": self.session, "turn": turn, "attempt": attempt}
+        with span("agent.publish", **arguments):
+            try:
+                await self._publisher.publish(AGENTS_TURN, **arguments)
+            except ConnectionFailed:
+                logger.warning("agent task could not be queued", extra=arguments)
+
+    async def note(self, turn: int, fields: Mapping[str, str | int]) -> None:
+        """Write into the turn's hash, which the task reads; raises ConnectionFailed."""
+        key, values = self._keys.turn(self.session, turn), {name: str(value) for name, value in fields.items()}
+        with redis_errors("agent"):
+            pipe = self._state.pipeline(transaction=False)
+            pipe.hset(key, mapping=values)  # type: ignore[arg-type]  # its values are str
+            pipe.expire(key, ENDED_TTL_S)
+            await pipe.execute()
+
+
+@dataclass(slots=True)
+class Attempts:
+    """A turn's attempts, counted over all its questions."""
+
+    turn: int
+    latest: int = 0
+    cancelled: int = 0
+    """The highest that was cancelled; all below are void too."""
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Of the turn's hash: what is committed must be what is current."""
+
+
+class TaskQuestion:
+    """One turn's question to the agent."""
+
+    def __init__(self, agent: TaskAgent, attempts: Attempts, transcript: str, *, speculative: bool) -> None:
+        self._agent, self._attempts, self._transcript = agent, attempts, transcript
+        self._committed, self._void = not speculative, False
+        self.turn, self.attempt = attempts.turn, 0
+        self._frames: asyncio.Queue[Frame | None] = asyncio.Queue()
+        """None wakes who waits for the answer of a question that became void."""
+        self._next_delta = 0
+        self._deadline = 0.0
+        self._limit: asyncio.Timeout | None = None
+        """Of the wait for the next frame, while there is one."""
+
+    def __repr__(self) -> str:
+        return f"<TaskQuestion [turn {self.turn}, attempt {self.attempt}]>"
+
+    def deliver(self, frame: Frame) -> None:
+        """Take a frame of this turn from the lane; those of other attempts and repeats are dropped."""
+        if frame.turn == self.turn and frame.attempt == self.attempt:
+            self._frames.put_nowait(frame)
+
+    async def deltas(self) -> AsyncIterator[str]:
+        """Yield the agent's text as it comes; ends early when the question is cancelled, or another is asked.
+
+        Raises:
+            AgentError: the agent failed, or no worker took the task.
+            OperationTimeout: the agent did not finish in time; it has been told to stop.
+
+        """
+        self._deadline = self._from_now(0 if self._committed else SPECULATION_S)
+        await self._start()
+        while (frame := await self._next_frame()) is not None:
+            if frame.kind is Kind.AGENT_DELTA and frame.seq == self._next_delta:
+                self._next_delta += 1
+                yield frame.payload.decode("utf-8", "replace")
+            elif frame.kind is Kind.AGENT_DONE:
+                return
+            elif frame.kind is Kind.AGENT_FAILED:
+                told = frame.json()
+                raise from_code(str(told.get("code")), "agent", str(told.get("message") or "the agent failed"))
+
+    async def commit(self, transcript: str) -> None:
+        """Say that the turn is over: from now the agent has its own time, and may have side effects.
+
+        If Redis cannot be told, the answer goes on, and fails where the agent wants a side effect.
+        """
+        if self._committed or self._void:
+            return
+        self._committed, self._transcript = True, transcript
+        self._deadline = self._from_now()
+        if self._limit is not None:
+            self._limit.reschedule(self._deadline)
+        await self._tell(lambda: {"committed": self.attempt, "said": transcript})
+
+    async def cancel(self) -> None:
+        """Tell the task, wherever it runs, that its answer is no longer wanted; no further attempt is made."""
+        self.void()
+        self._attempts.cancelled = max(self._attempts.cancelled, self.attempt)
+        await self._tell(lambda: {"cancelled": self._attempts.cancelled})
+
+    def void(self) -> None:
+        """End it here: another question took its place."""
+        if not self._void:
+            self._void = True
+            self._frames.put_nowait(None)
+
+    def _from_now(self, more_s: float = 0) -> float:
+        return asyncio.get_running_loop().time() + self._agent.timeout_s + more_s
+
+    async def _start(self) -> None:
+        """Publish attempts until one is claimed."""
+        for _ in range(MAX_PUBLICATIONS):
+            if self._void:
+                return
+            await self._note_attempt()
+            published = asyncio.get_running_loop().time()
+            await self._agent.publish(self.turn, self.attempt)
+            try:
+                async with asyncio.timeout(CLAIM_S):
+                    first = await self._frames.get()
+            except TimeoutError:
+                extra = {"session_id": self._agent.session, "turn": self.turn, "attempt": self.attempt}
+                logger.warning("agent task was not claimed", extra=extra)
+                continue
+            turn_seconds["hop"].record(asyncio.get_running_loop().time() - published)
+            if first is None or first.kind is not Kind.AGENT_STARTED:
+                self._frames.put_nowait(first)
+            return
+        raise AgentError("agent", "no Celery worker took the agent's turn: check that one serves the queue 'agents'")
+
+    async def _note_attempt(self) -> None:
+        async with self._attempts.writing:
+            if self._attempts.latest >= MAX_ATTEMPTS:
+                raise AgentError("agent", f"a turn has at most {MAX_ATTEMPTS} attempts")
+            self._attempts.latest += 1
+            self.attempt = self._attempts.latest
+            noted: dict[str, str | int] = {"current": self.attempt, "said": self._transcript}
+            if self._committed:
+                noted["committed"] = self.attempt
+            await self._agent.note(self.turn, noted)
+
+    async def _next_frame(self) -> Frame | None:
+        """Return what the task says next. Only waiting counts against the agent, not the time its text is spoken."""
+        if self._void:
+            return None
+        try:
+            async with asyncio.timeout_at(self._deadline) as self._limit:
+                return await self._frames.get()
+        except TimeoutError as error:
+            await self.cancel()
+            raise OperationTimeout("agent", "the agent did not finish in time") from error
+        finally:
+            self._limit = None
+
+    async def _tell(self, fields: Callable[[], Mapping[str, str | int]]) -> None:
+        """Note what became of the current attempt, if there is one; without Redis, the log says so."""
+
+        async def write() -> None:
+            async with self._attempts.writing:
+                if self.attempt:
+                    await self._agent.note(self.turn, fields())
+
+        try:
+            await retrying(_NOTE, write)
+        except VoiceBackendError as error:
+            extra = {"session_id": self._agent.session, "turn": self.turn, "error_code": str(error.code)}
+            logger.warning("agent task could not be told", extra=extra)
