@@ -11,7 +11,7 @@ from providers.engines.pool import Pool, opened
 from providers.engines.tts.plain import plain
 from voicebackend.audio import from_floats
 from voicebackend.errors import InvalidFormat
-from voicebackend.interfaces import EngineConfig, TextToSpeech
+from voicebackend.interfaces import EngineConfig, TextToSpeech, WordTime
 
 MAX_CHARACTERS = 10_000
 """Longest text; the pipeline hands over sentences."""
@@ -42,7 +42,7 @@ class Hibari(TextToSpeech):
         self._voice = None
         self._pool.close()
 
-    async def synthesize(self, text: str) -> AsyncIterator[bytes]:
+    async def synthesize(self, text: str) -> AsyncIterator[bytes | WordTime]:
         """Yield a sentence at a time; markup is left out, and text without words yields nothing.
 
         Raises:

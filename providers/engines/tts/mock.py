@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from itertools import cycle
 from typing import Annotated
@@ -14,7 +16,7 @@ from providers.mock.script import NO_DELAY, Delay, MockEngineConfig, Script
 from providers.mock.sounds import PieceLength, pieces
 from providers.mock.tones import speak
 from voicebackend.audio import SAMPLE_BYTES
-from voicebackend.interfaces import TextToSpeech
+from voicebackend.interfaces import TextToSpeech, WordTime
 
 _CHUNK_CHARACTERS = 8
 """Spoken in one piece; half a second at the usual rate."""
@@ -35,6 +37,8 @@ class MockTtsConfig(MockEngineConfig):
     """Seconds of ``audio`` that come at a time; all of it at once if not given."""
     speed: Annotated[float, Field(gt=0)] | None = None
     """How many times faster than it plays audio is made; as fast as it is taken if not given."""
+    word_times: bool = False
+    """Tell when each word of what is spoken in tones sounds."""
 
 
 class MockTts(TextToSpeech):
@@ -54,7 +58,7 @@ class MockTts(TextToSpeech):
         """Fail if the script says so."""
         self.script.opened()
 
-    async def synthesize(self, text: str) -> AsyncIterator[bytes]:
+    async def synthesize(self, text: str) -> AsyncIterator[bytes | WordTime]:
         """Yield the text as tones, ``providers.mock.tones.spoken`` reads them; nothing for blank text."""
         if not text.strip():
             return
@@ -62,17 +66,30 @@ class MockTts(TextToSpeech):
         due = loop.time() + self.settings.delay.total_seconds()
         await asyncio.sleep(due - loop.time())
         self.script.called()
-        for pcm in self._spoken(text):
+        for piece in self._spoken(text):
             await asyncio.sleep(due - loop.time())
-            yield pcm
-            if self.settings.speed:
-                due += len(pcm) / SAMPLE_BYTES / self.sample_rate / self.settings.speed
+            yield piece
+            if self.settings.speed and isinstance(piece, bytes):
+                due += len(piece) / SAMPLE_BYTES / self.sample_rate / self.settings.speed
 
-    def _spoken(self, text: str) -> Iterator[bytes]:
+    def _spoken(self, text: str) -> Iterator[bytes | WordTime]:
         if self.settings.audio:
             length = self.settings.piece.total_seconds() if self.settings.piece else None
             yield from pieces(next(self._audio), length, self.sample_rate)
             return
         pace = self.settings.seconds_per_character.total_seconds()
+        words = deque(self._word_times(text, pace) if self.settings.word_times else ())
+        made = 0.0
         for start in range(0, len(text), _CHUNK_CHARACTERS):
-            yield speak(text[start : start + _CHUNK_CHARACTERS], self.sample_rate, pace)
+            pcm = speak(text[start : start + _CHUNK_CHARACTERS], self.sample_rate, pace)
+            made += len(pcm) / SAMPLE_BYTES / self.sample_rate
+            while words and words[0].start_s < made:
+                yield words.popleft()
+            yield pcm
+
+    def _word_times(self, text: str, pace: float) -> Iterator[WordTime]:
+        """Yield when each word sounds: every byte takes the same whole number of samples."""
+        byte_s = round(self.sample_rate * pace) / self.sample_rate
+        for word in re.finditer(r"\S+", text):
+            start, end = (len(text[:at].encode("utf-8", "replace")) * byte_s for at in word.span())
+            yield WordTime(word.group(), start, end)
