@@ -13,6 +13,8 @@ from voicebackend.audio import FRAME_MS, SAMPLE_BYTES, AudioFormat
 
 AHEAD_S = 0.2
 """Seconds of audio that the caller's buffer holds at most."""
+MESSAGE_S = 0.06
+"""Seconds of audio that are sent together when the caller's buffer is well filled: each message costs both ends."""
 MAX_QUEUED_S = 30.0
 """Seconds of audio that wait to be sent at most; what comes beyond is dropped."""
 MAX_QUEUED_TEXTS = 1000
@@ -130,6 +132,12 @@ class Playout:
             self._paused = None
         self._urgent.append(text)
 
+    def played_ms(self, turn: int, now: float) -> float:
+        """Return the milliseconds of a turn that have been played; 0 for one that is not known."""
+        self._advance(now)
+        progress = self._progress.get(turn)
+        return round(progress.played_s * 1000, 1) if progress else 0.0
+
     def finish(self) -> None:
         """Drop all audio that waits; only messages are left to send."""
         self._queue = deque(item for item in self._queue if isinstance(item, str))
@@ -143,10 +151,7 @@ class Playout:
         if not self._queue or self._wait_for(self._queue[0]) != 0:
             return None
         item = self._queue.popleft()
-        if isinstance(item, str):
-            return item
-        self._note_sent(item)
-        return item.pcm
+        return item if isinstance(item, str) else self._with_more(item)
 
     def wait_s(self, now: float) -> float | None:
         """Return the seconds until there may be something to send or report; None until something is pushed."""
@@ -177,10 +182,22 @@ class Playout:
             return 0.0
         if item.turn == self._paused:
             return None
-        over = self._ahead_s + item.seconds - AHEAD_S
+        over = self._ahead_s + max(item.seconds, min(MESSAGE_S, self._queued_s)) - AHEAD_S
         if over <= _EPSILON_S:
             return 0.0
         return None if self._buffer[0].turn == self._paused else over
+
+    def _with_more(self, item: _Audio) -> bytes:
+        """Note audio as sent, with what of its turn follows at once and finds room too."""
+        parts = [item.pcm]
+        self._note_sent(item)
+        while self._queue and not isinstance(following := self._queue[0], str) and following.turn == item.turn:
+            if self._ahead_s + following.seconds > AHEAD_S + _EPSILON_S:
+                break
+            self._note_sent(following)
+            parts.append(following.pcm)
+            self._queue.popleft()
+        return b"".join(parts)
 
     def _note_sent(self, item: _Audio) -> None:
         known = item.turn in self._progress
