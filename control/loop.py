@@ -14,6 +14,7 @@ from concurrent.futures import wait
 from typing import Any, TypeVar
 
 from voicebackend.errors import OperationTimeout
+from voicebackend.process import loop_factory
 
 T = TypeVar("T")
 
@@ -29,7 +30,7 @@ class LoopThread:
     """An event loop in a daemon thread."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
+        self._loop = loop_factory()()
         self._thread = threading.Thread(target=self._loop.run_forever, name="tasks-loop", daemon=True)
         self._thread.start()
 
