@@ -61,6 +61,21 @@ turn_seconds = {
 }
 frames_late = _meter.create_counter("backend.frames.late", "1", "Agent frames that reached the caller late")
 frames_dropped = _meter.create_counter("backend.frames.dropped", "1", "Frames given up, by where")
+caller_level_dbfs = _meter.create_histogram(
+    "backend.caller.level.dbfs",
+    "dB",
+    "Level of callers' audio, one message in fifty",
+    explicit_bucket_boundaries_advisory=[-80, -70, -60, -50, -40, -35, -30, -25, -20, -15, -10, -5],
+)
+caller_offset = _meter.create_histogram(
+    "backend.caller.offset",
+    "1",
+    "Direct current in callers' audio as a share of full scale, one message in fifty",
+    explicit_bucket_boundaries_advisory=[0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3],
+)
+caller_clipped = _meter.create_counter(
+    "backend.caller.clipped", "1", "Messages of callers with overloaded audio, of one in fifty that is looked at"
+)
 processors_passed_by = _meter.create_counter(
     "backend.processors.passed_by",
     "1",

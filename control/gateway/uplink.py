@@ -9,6 +9,8 @@ from voicebackend.audio import PIPELINE_RATE, SAMPLE_BYTES, FrameCutter, Resampl
 from voicebackend.codecs import Codec
 from voicebackend.errors import InvalidFormat, RateLimitExceeded
 from voicebackend.events import MAX_AUDIO_MS
+from voicebackend.levels import Meter
+from voicebackend.telemetry import caller_clipped, caller_level_dbfs, caller_offset
 
 FLUSH_S = 0.04
 """Seconds without more audio after which what is shorter than a frame goes too."""
@@ -29,6 +31,7 @@ class Uplink:
         self._codec, self._rate = codec, codec.sample_rate
         self._resampler = Resampler(codec.sample_rate, PIPELINE_RATE)
         self._cutter = FrameCutter(PIPELINE_RATE)
+        self._meter = Meter()
         self._rest_bytes = 0
         self._allowance_s = BURST_S
         self._last: float | None = None
@@ -54,6 +57,7 @@ class Uplink:
         if duration_s * 1000 > MAX_AUDIO_MS:
             raise TooLarge("audio", f"a binary message has at most {MAX_AUDIO_MS} ms of audio")
         self._limit(duration_s, now)
+        self._measure(pcm)
         audio = self._resampler.process(pcm)
         frames = self._cutter.push(audio)
         self._rest_bytes += len(audio) - sum(map(len, frames))
@@ -64,6 +68,14 @@ class Uplink:
         self._rest_bytes = 0
         rest = self._cutter.flush()
         return [rest] if rest else []
+
+    def _measure(self, pcm: bytes) -> None:
+        reading = self._meter.push(pcm)
+        if reading is not None:
+            caller_level_dbfs.record(reading.level_dbfs)
+            caller_offset.record(abs(reading.offset))
+            if reading.clipped:
+                caller_clipped.add(1)
 
     def _limit(self, duration_s: float, now: float) -> None:
         if self._last is not None:
