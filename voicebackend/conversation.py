@@ -46,7 +46,7 @@ class BargeIn(_Part):
     """False lets the agent always finish."""
     min_words: Annotated[int, Field(ge=1, le=10)] = 1
     """Recognised words, backchannels not counted, that stop it."""
-    max_hold: Annotated[Duration, seconds(0.1, 5)] = _s(1.0)
+    max_hold: Annotated[Duration, seconds(0.1, 10)] = _s(2.5)
     """Speech that stops it although nothing is recognised yet."""
     echo_guard: Annotated[Duration, seconds(0, 5)] = _s(0.4)
     """At the start of its speech, while echo cancellers adapt: a sound shorter than this does not even pause it."""

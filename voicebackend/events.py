@@ -67,13 +67,20 @@ class Dtmf(Message):
     digit: Annotated[str, Field(pattern=r"^[0-9A-D*#]$")]
 
 
+class Hold(Message):
+    """Client: nobody is listening for a while, or is again."""
+
+    type: Literal["hold"] = "hold"
+    on: bool
+
+
 class Stop(Message):
     """Client: end the session."""
 
     type: Literal["stop"] = "stop"
 
 
-ClientMessage = Annotated[Auth | Start | Played | Dtmf | Stop, Field(discriminator="type")]
+ClientMessage = Annotated[Auth | Start | Played | Dtmf | Hold | Stop, Field(discriminator="type")]
 
 
 class Ready(Message):
@@ -218,7 +225,7 @@ _CLIENT: TypeAdapter[Any] = TypeAdapter(ClientMessage)
 _SERVER: TypeAdapter[Any] = TypeAdapter(ServerMessage)
 
 
-def parse_client(text: str) -> Auth | Start | Played | Dtmf | Stop:
+def parse_client(text: str) -> Auth | Start | Played | Dtmf | Hold | Stop:
     """Read a client's text message.
 
     Raises:

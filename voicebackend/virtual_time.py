@@ -33,7 +33,9 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         """Return virtual seconds."""
         return self._now
 
-    def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> asyncio.Future[T]:
+    def run_in_executor(  # type: ignore[override]  # the stubs say no more with their TypeVarTuple
+        self, executor: Any, func: Callable[..., T], *args: Any
+    ) -> asyncio.Future[T]:
         """Run a function in a thread; the clock stands still until it is done."""
         future = super().run_in_executor(executor, func, *args)
         self._jobs += 1

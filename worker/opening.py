@@ -39,7 +39,12 @@ async def open_pipeline(
             pipeline = S2sPipeline(engines=engines, link=link, log=log, processors=processors, metadata=record.metadata)
         else:
             pipeline = SttTtsPipeline(
-                engines=engines, link=link, log=log, processors=processors, agent=_agent(record, wanted, services)
+                engines=engines,
+                link=link,
+                log=log,
+                processors=processors,
+                agent=_agent(record, wanted, services),
+                conversation=wanted.conversation.over(record.conversation),
             )
         await _open(pipeline)
     return pipeline

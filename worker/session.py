@@ -72,7 +72,9 @@ class SessionRunner:
                 self._pipeline.agent_frame(frame)
             case Kind.PLAY if self._pipeline:
                 self._pipeline.say(frame.payload)
-            case Kind.ATTACH | Kind.DETACH | Kind.CLOSE | Kind.PLAYED | Kind.DTMF:
+            case Kind.PLAYED if self._pipeline:
+                self._played(self._pipeline, frame)
+            case Kind.ATTACH | Kind.DETACH | Kind.CLOSE | Kind.HOLD | Kind.DTMF:
                 self._queue(frame)
             case _:
                 pass
@@ -145,7 +147,7 @@ class SessionRunner:
             ended.cancel()
             await asyncio.gather(ended, return_exceptions=True)
 
-    async def _next(self, pipeline: Pipeline, ended: asyncio.Task[None], wait_s: float | None) -> float | None:
+    async def _next(self, pipeline: Pipeline, ended: asyncio.Task[str], wait_s: float | None) -> float | None:
         """Handle one control frame; return how long to wait for the next, None for ever."""
         getting = asyncio.create_task(self._control.get(), name="control")
         try:
@@ -156,8 +158,7 @@ class SessionRunner:
         if getting in done:
             return await self._handle(pipeline, getting.result(), wait_s)
         if ended in done:
-            ended.result()
-            self._reason = Reason.CLOSED
+            self._reason = ended.result()
         else:
             self._reason = Reason.EXPIRED if wait_s == CONNECT_S else Reason.HANGUP
         return None
@@ -171,8 +172,8 @@ class SessionRunner:
                 return await self._detach(frame, wait_s)
             case Kind.CLOSE:
                 self._reason = self._reason or str(frame.json().get("reason") or Reason.CLOSED)
-            case Kind.PLAYED if self._is_attached(frame):
-                pipeline.played(frame.turn, float(frame.json().get("ms", 0)))
+            case Kind.HOLD if self._is_attached(frame):
+                pipeline.hold(bool(frame.json().get("on")))
             case Kind.DTMF if self._is_attached(frame):
                 digit = str(frame.json().get("digit", ""))
                 await self._note(self._log.append({"type": "dtmf", "digit": digit}))
@@ -215,6 +216,11 @@ class SessionRunner:
     def _is_attached(self, frame: Frame) -> bool:
         """Tell whether a frame comes from the socket that holds the call now."""
         return self._link.attachment is not None and self._link.attachment.id == frame.attachment
+
+    def _played(self, pipeline: Pipeline, frame: Frame) -> None:
+        if self._is_attached(frame):
+            told = frame.json()
+            pipeline.played(frame.turn, float(told.get("ms", 0)), final=bool(told.get("final")))
 
     def _audio(self, frame: Frame) -> None:
         if self._pipeline is None or frame.seq <= self._last_seq or not self._is_attached(frame):

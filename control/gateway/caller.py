@@ -6,18 +6,19 @@ import asyncio
 import logging
 import secrets
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from aiohttp import web
 
 from control.gateway.downlink import Downlink
 from control.gateway.fence import Fence
 from control.gateway.handshake import CallerGone, receive
+from control.gateway.heard import HeardReports
 from control.gateway.uplink import FLUSH_S, Uplink
 from voicebackend.channel import Sender
 from voicebackend.codecs import Codec
 from voicebackend.errors import ConnectionTimeout, InvalidFormat, RateLimitExceeded, VoiceBackendError
-from voicebackend.events import CloseCode, Dtmf, Ended, Played, Ready, Stop
+from voicebackend.events import CloseCode, Dtmf, Ended, Hold, Played, Ready, Stop
 from voicebackend.playout import Playout
 from voicebackend.streams import Frame, Kind, json_payload
 from voicebackend.telemetry import frames_dropped, frames_late
@@ -64,7 +65,8 @@ class Caller:
         self._dismissed: asyncio.Future[Leave] = self._loop.create_future()
         self._flush: asyncio.TimerHandle | None = None
         self._seq = 0
-        self._reports_itself = self._ended = False
+        self._heard = HeardReports(self._report)
+        self._ended = False
 
     def __repr__(self) -> str:
         return f"<Caller {self.session} [{self._playout!r}]>"
@@ -89,10 +91,13 @@ class Caller:
         match event.get("type"):
             case "clear":
                 self._playout.clear(turn, text, now)
+                self._heard.stopped(turn, self._playout.played_ms(turn, now))
             case "pause":
                 self._playout.pause(turn, text, now)
+                self._heard.stopped(turn, self._playout.played_ms(turn, now))
             case "resume":
                 self._playout.resume(turn, text, now)
+                self._heard.resumed(turn)
             case "ended":
                 self._playout.push_text(text)
                 self._playout.finish()
@@ -157,6 +162,7 @@ class Caller:
         return (down if not down.cancelled() else up).result()
 
     def _release(self) -> None:
+        self._heard.close()
         if self._flush is not None:
             self._flush.cancel()
         if self._playout.late:
@@ -175,8 +181,9 @@ class Caller:
                 case bytes():
                     self._audio(self._uplink.push(message, self._loop.time()))
                 case Played():
-                    self._reports_itself = True
-                    self._tell(Kind.PLAYED, turn=message.turn, ms=message.ms)
+                    self._heard.said(message.turn, message.ms)
+                case Hold():
+                    self._tell(Kind.HOLD, on=message.on)
                 case Dtmf():
                     self._tell(Kind.DTMF, digit=message.digit)
                 case Stop():
@@ -192,7 +199,7 @@ class Caller:
         now = round(time.time() * 1000)
         for pcm in frames:
             self._seq += 1
-            self._send(Frame(session=self.session, kind=Kind.AUDIO_IN, payload=pcm, seq=self._seq, time_ms=now))
+            self._send(Kind.AUDIO_IN, pcm, seq=self._seq, time_ms=now)
         if self._uplink.has_rest:
             self._flush = self._loop.call_later(FLUSH_S, lambda: self._audio(self._uplink.flush()))
 
@@ -204,8 +211,7 @@ class Caller:
                 for message in self._downlink.messages(item):
                     await self.send(message)
             for heard in self._playout.heard(self._loop.time()):
-                if not self._reports_itself:
-                    self._tell(Kind.PLAYED, turn=heard.turn, ms=heard.ms, estimated=True)
+                self._heard.reckoned(heard.turn, heard.ms)
             if self._ended and self._playout.is_empty:
                 return Leave(detach=False)
             await self._pause(self._playout.wait_s(self._loop.time()))
@@ -226,12 +232,15 @@ class Caller:
         except (ConnectionError, RuntimeError) as error:
             raise CallerGone(None) from error
 
-    def _tell(self, kind: Kind, *, turn: int = 0, **data: object) -> None:
-        now = round(time.time() * 1000)
-        self._send(Frame(session=self.session, kind=kind, payload=json_payload(data), turn=turn, time_ms=now))
+    def _report(self, turn: int, ms: float, *, estimated: bool, final: bool) -> None:
+        self._tell(Kind.PLAYED, turn=turn, ms=ms, estimated=estimated, final=final)
 
-    def _send(self, frame: Frame) -> None:
-        self._sender.send(self._lane, replace(frame, attachment=self._attachment))
+    def _tell(self, kind: Kind, *, turn: int = 0, **data: object) -> None:
+        self._send(kind, json_payload(data), turn=turn, time_ms=round(time.time() * 1000))
+
+    def _send(self, kind: Kind, payload: bytes, **fields: int) -> None:
+        frame = Frame(session=self.session, kind=kind, payload=payload, attachment=self._attachment, **fields)
+        self._sender.send(self._lane, frame)
 
 
 def _too_slow() -> Leave:

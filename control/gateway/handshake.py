@@ -19,7 +19,7 @@ from voicebackend.errors import (
     VoiceBackendError,
     from_code,
 )
-from voicebackend.events import SUBPROTOCOL, TOKEN_PREFIX, Auth, Dtmf, Played, Start, Stop, parse_client
+from voicebackend.events import SUBPROTOCOL, TOKEN_PREFIX, Auth, Dtmf, Hold, Played, Start, Stop, parse_client
 from voicebackend.record import SessionRecord
 from voicebackend.session import SessionState, is_over
 
@@ -63,7 +63,7 @@ def offered_token(request: web.Request) -> str | None:
     return next((name.removeprefix(TOKEN_PREFIX) for name in offered if name.startswith(TOKEN_PREFIX)), None)
 
 
-async def receive(ws: web.WebSocketResponse) -> bytes | Auth | Start | Played | Dtmf | Stop:
+async def receive(ws: web.WebSocketResponse) -> bytes | Auth | Start | Played | Dtmf | Hold | Stop:
     """Return the caller's next message: audio as bytes, text parsed.
 
     Raises:

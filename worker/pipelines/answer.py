@@ -1,27 +1,28 @@
-"""One turn's answer: the agent's text into sentences, spoken, and noted down as far as it was spoken."""
+"""One turn's answer: the agent's text into clauses, spoken, and noted down exactly as far as it was heard."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 
-from voicebackend.errors import PipelineError, VoiceBackendError, as_error
+from voicebackend.conversation import Conversation
+from voicebackend.errors import AgentError, PipelineError, VoiceBackendError, as_error
 from voicebackend.events import AudioEnd, AudioStart, Error, Transcript, Turn
 from voicebackend.interfaces import TransportLink
 from voicebackend.session import PipelineState
 from voicebackend.telemetry import ERROR_CODE, errors_total, span
-from worker.agent_call import AgentCall
+from worker.pipelines.deltas import Slow, patiently
 from worker.pipelines.mouth import Mouth
+from worker.pipelines.parts import Log, Question
+from worker.pipelines.playout import Playout
+from worker.pipelines.saying import Saying, heard, written
 from worker.pipelines.stopwatch import Stopwatch
-from worker.session_log import SessionLog
-from worker.speech.clauses import SentenceCutter
+from worker.speech.clauses import Clause, ClauseCutter
 
 logger = logging.getLogger(__name__)
 
-APOLOGY = "Sorry, something went wrong. Could you say that again?"
-"""What the caller hears when the agent failed before it said anything."""
 MAX_TEXT = 8_000
 """Characters of an answer that are told and remembered: about nine minutes of speech."""
 MAX_MESSAGE = 500
@@ -29,106 +30,201 @@ MAX_MESSAGE = 500
 
 
 class Answer:
-    """Runs as one task per turn; cancelling it is an interruption."""
+    """Runs as one task per turn; it is heard once ``commit`` was called. ``cut`` ends it early."""
 
     def __init__(
         self,
-        call: AgentCall,
+        question: Question,
         *,
         mouth: Mouth,
         link: TransportLink,
-        log: SessionLog,
-        watch: Stopwatch,
+        log: Log,
+        settings: Conversation,
         on_state: Callable[[PipelineState], None],
     ) -> None:
-        self._call, self._mouth, self._link, self._log = call, mouth, link, log
-        self._watch, self._on_state = watch, on_state
-        self._spoken: list[str] = []
+        self._question, self._mouth, self._link, self._log = question, mouth, link, log
+        self._settings, self._on_state = settings, on_state
+        self.playout = Playout(link, question.turn)
+        self._watch = Stopwatch(speech_end=0.0)
+        self._timed = self._all_made = self._noted = False
+        self._committed = asyncio.Event()
+        self._sayings: list[Saying] = []
         self._failed: VoiceBackendError | None = None
+        self._clock = asyncio.get_running_loop().time
+        self._task = asyncio.create_task(self._run(), name=f"turn-{question.turn}")
+
+    def __repr__(self) -> str:
+        return f"<Answer {self.turn} [{len(self._sayings)} clauses, {self.playout!r}]>"
 
     @property
     def turn(self) -> int:
         """Return the turn's number."""
-        return self._call.turn
+        return self._question.turn
 
     @property
-    def speaking(self) -> bool:
-        """Tell whether the caller hears it already."""
-        return bool(self._spoken)
+    def question(self) -> Question:
+        """Return what it answers."""
+        return self._question
 
-    async def run(self) -> None:
+    @property
+    def task(self) -> asyncio.Task[None]:
+        """Return the task it runs as."""
+        return self._task
+
+    @property
+    def said(self) -> str:
+        """Return the text of what has begun to be spoken."""
+        return written(self._sayings)
+
+    @property
+    def interruptible(self) -> bool:
+        """Tell whether the caller may cut off what is being said now."""
+        begun = [saying for saying in self._sayings if saying.start_ms is not None]
+        played_ms = self.playout.played_ms()
+        now = [saying for saying in begun if (saying.start_ms or 0.0) <= played_ms < _end_ms(saying)] or begun[-1:]
+        return all(saying.clause.interruptible for saying in now)
+
+    @property
+    def remaining_s(self) -> float | None:
+        """Return the seconds of it that are still to be heard; None while it is being made."""
+        if not self._all_made:
+            return None
+        return max(0.0, sum(saying.made_ms for saying in self._sayings) - self.playout.played_ms()) / 1000
+
+    def commit(self, *, speech_end: float, decided: float) -> None:
+        """Let it be heard: the turn is over. Times are seconds of the loop's clock."""
+        self._watch.speech_end, self._watch.decided, self._watch.transcribed = speech_end, decided, self._clock()
+        self._timed = True
+        self._committed.set()
+
+    def announce(self) -> None:
+        """Let it be heard: nobody asked."""
+        self._committed.set()
+
+    def cut(self) -> asyncio.Task[None]:
+        """Fall silent now; the task that is returned notes down what was heard, and ends."""
+        self._task.cancel()
+        if self._committed.is_set():
+            self.playout.clear()
+        return asyncio.create_task(self._cut_off(), name=f"cut-{self.turn}")
+
+    async def _cut_off(self) -> None:
+        await asyncio.gather(self._task, return_exceptions=True)
+        await self._question.cancel()
+        if self._committed.is_set() and not self._noted:
+            text = heard(self._sayings, await self.playout.heard_ms())
+            await self._note(text, interrupted=True)
+            logger.info("turn interrupted", extra={"turn": self.turn, "characters": len(text)})
+
+    async def _run(self) -> None:
         """Answer; an agent that fails costs the turn, not the session."""
         with span("turn", turn=self.turn):
             try:
-                await self._mouth.say(self.turn, self._sentences(), self)
+                async with aclosing(self._clauses()) as clauses:
+                    await self._mouth.say(self.playout, clauses, self, may_play=self._committed)
             except* Exception as group:
                 logger.exception("speech failed", extra={"turn": self.turn})
                 self._failed = as_error(_first(group)) or PipelineError("speech", "speech synthesis failed")
             await self._report()
-            await self._write_down(interrupted=False)
-            logger.info("turn answered", extra={"turn": self.turn, "sentences": len(self._spoken)})
+            if not self._noted:
+                await asyncio.shield(self._note(written(self._sayings)))
+            logger.info("turn answered", extra={"turn": self.turn, "clauses": len(self._sayings)})
 
-    async def interrupted(self) -> None:
-        """After cancelling: note down what was begun to be spoken, and stop the agent."""
-        await self._call.cancel()
-        await self._write_down(interrupted=True)
-
-    async def _sentences(self) -> AsyncIterator[str]:
-        cutter = SentenceCutter()
+    async def _clauses(self) -> AsyncGenerator[Clause, None]:
+        cutter = ClauseCutter(normalise=self._settings.normalise)
         try:
-            async for delta in self._call.deltas():
-                if self._watch.first_text is None:
-                    self._watch.first_text = time.monotonic()
-                for sentence in cutter.push(delta):
-                    yield sentence
-            rest = cutter.flush()
-            if rest:
-                yield rest
+            async for clause in self._cut_up(cutter):
+                yield clause
         except VoiceBackendError as error:
             self._failed = error
-            logger.warning("agent failed", extra={"turn": self.turn, "error_code": str(error.code)})
-            if not self._spoken:
-                yield APOLOGY
+        except Exception as error:
+            logger.exception("agent's text could not be spoken", extra={"turn": self.turn})
+            self._failed = AgentError("agent", type(error).__name__)
+        if self._failed is not None:
+            logger.warning("agent failed", extra={"turn": self.turn, "error_code": str(self._failed.code)})
+            for clause in [*cutter.flush(), *self._fixed(self._settings.apology)]:
+                yield clause
+
+    async def _cut_up(self, cutter: ClauseCutter) -> AsyncGenerator[Clause, None]:
+        filler = self._settings.filler
+        after_s = None if filler.after is None else filler.after.total_seconds()
+        text = filler.texts[self.turn % len(filler.texts)]
+        async with aclosing(patiently(self._question.deltas(), after_s, text, self._committed)) as deltas:
+            async for delta in deltas:
+                if isinstance(delta, Slow):
+                    for clause in self._fixed(delta.text):
+                        yield clause
+                    continue
+                if self._watch.first_text is None:
+                    self._watch.first_text = self._clock()
+                for clause in cutter.push(delta):
+                    yield clause
+        for clause in cutter.flush():
+            yield clause
+
+    def _fixed(self, text: str | None) -> list[Clause]:
+        """Return the clauses of a text of ours."""
+        cutter = ClauseCutter(normalise=self._settings.normalise)
+        return [*cutter.push(text), *cutter.flush()] if text else []
 
     # Progress, as the mouth reports it
 
-    def clause_ready(self) -> None:
-        """Note the time of the first clause."""
+    def clause_ready(self, saying: Saying) -> None:
+        """Keep what is being made."""
+        self._sayings.append(saying)
         if self._watch.first_clause is None:
-            self._watch.first_clause = time.monotonic()
+            self._watch.first_clause = self._clock()
 
-    async def sentence_begins(self, text: str) -> None:
-        """Tell the caller's side what is being said, and at the first sentence, how long it took."""
-        if not self._spoken:
-            self._watch.first_audio = time.monotonic()
-            self._watch.record()
+    def clause_begins(self, saying: Saying) -> None:
+        """Tell the caller's side what is being said, and at the first clause, how long it took."""
+        if self._watch.first_audio is None:
+            self._watch.first_audio = self._clock()
             self._on_state(PipelineState.SPEAKING)
             self._link.event(AudioStart(turn=self.turn))
-            self._link.event(Turn(turn=self.turn, latency_ms=self._watch.latency()))
-        self._spoken.append(text)
-        self._link.event(Transcript(role="agent", text=text, final=False, turn=self.turn))
+            if self._timed:
+                self._watch.record()
+                self._link.event(Turn(turn=self.turn, latency_ms=self._watch.latency()))
+        self._link.event(Transcript(role="agent", text=saying.clause.text, final=False, turn=self.turn))
+
+    def all_made(self) -> None:
+        """Note that its length is known."""
+        self._all_made = True
 
     def all_sent(self) -> None:
         """Tell the caller's side that the turn's audio is complete."""
-        if self._spoken:
+        if self._watch.first_audio is not None:
             self._link.event(AudioEnd(turn=self.turn))
 
     async def _report(self) -> None:
-        if self._failed is not None:
-            errors_total.add(1, {ERROR_CODE: str(self._failed.code)})
-            self._link.event(Error(code=self._failed.code, message=self._failed.message[:MAX_MESSAGE]))
-
-    async def _write_down(self, *, interrupted: bool) -> None:
-        if not self._spoken:
+        """Record and tell that the agent, or its voice, failed."""
+        if self._failed is None:
             return
-        said = Transcript(role="agent", text=" ".join(self._spoken)[:MAX_TEXT], final=True, turn=self.turn)
-        try:
-            if self._watch.first_audio is not None:
-                await self._log.event(Turn(turn=self.turn, latency_ms=self._watch.latency()))
-            await self._log.event(said, **({"interrupted": True} if interrupted else {}))
-        except VoiceBackendError as error:
-            logger.warning("transcript not written", extra={"turn": self.turn, "error_code": str(error.code)})
+        errors_total.add(1, {ERROR_CODE: str(self._failed.code)})
+        error = Error(code=self._failed.code, message=self._failed.message[:MAX_MESSAGE])
+        self._link.event(error)
+        await self._quietly(self._log.append({"type": "error", "code": str(error.code), "turn": self.turn}))
+
+    async def _note(self, text: str, *, interrupted: bool = False) -> None:
+        """Write the turn into the log and tell the caller's side; nothing if nothing was heard."""
+        self._noted = True
+        if not text:
+            return
+        said = Transcript(role="agent", text=text[:MAX_TEXT], final=True, turn=self.turn)
+        if self._timed and self._watch.first_audio is not None:
+            await self._quietly(self._log.event(Turn(turn=self.turn, latency_ms=self._watch.latency())))
+        await self._quietly(self._log.event(said, **({"interrupted": True} if interrupted else {})))
         self._link.event(said)
+
+    async def _quietly(self, writing: Awaitable[None]) -> None:
+        """Write if that is possible now: a Redis that is away for a moment does not end a call."""
+        try:
+            await writing
+        except VoiceBackendError as error:
+            logger.warning("log not written", extra={"turn": self.turn, "error_code": str(error.code)})
+
+
+def _end_ms(saying: Saying) -> float:
+    return (saying.start_ms or 0.0) + saying.made_ms
 
 
 def _first(error: BaseException) -> BaseException:
@@ -136,9 +232,3 @@ def _first(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
-
-
-async def stop(task: asyncio.Task[None]) -> None:
-    """Cancel a task and wait until it has ended; what it raised is its own affair."""
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections import deque
 from dataclasses import dataclass
-from typing import Protocol
 
 from voicebackend import conversation
 from voicebackend.audio import FRAME_MS, PIPELINE_RATE, SAMPLE_BYTES
+from voicebackend.hooks import Stage
 from voicebackend.interfaces import Engines, Recognition, SttStream, TurnEvidence
 from voicebackend.telemetry import frames_dropped, span
+from worker.pipelines.hearing import Heard, Listener, Utterance
 from worker.processors import Processors
 from worker.turns.endpointing import Decision, Endpointing, Hearing
 from worker.turns.habits import Habits
@@ -30,120 +30,157 @@ DETECTOR_S = 0.3
 """Seconds that a turn detector has."""
 EVIDENCE_S = 8.0
 """Seconds of an utterance that a turn detector is shown."""
+LIKELY = 0.5
+"""From this probability on, the agent may begin on what seems to be a whole turn."""
 _BYTES_PER_S = PIPELINE_RATE * SAMPLE_BYTES
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Utterance:
-    """What a caller said in one turn."""
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What the turn detector made of a pause; None where it failed."""
 
-    text: str
-    speech_end: float
-    """When the last voiced audio was heard; seconds, monotonic."""
-    decided: float
-    """When the turn was taken to be over; seconds, monotonic."""
-
-
-class Listener(Protocol):
-    """Hears of what the ear noticed."""
-
-    async def speech_lasts(self, seconds: float) -> None:
-        """The caller has been speaking for this long."""
-
-    def partial(self, text: str) -> None:
-        """Recognition so far."""
-
-    async def said(self, utterance: Utterance) -> None:
-        """A turn is over."""
+    pause: int
+    probability: float | None
 
 
 class Ear:
     """Runs as one task; ``push`` is called from the lane's reader and never waits."""
 
-    def __init__(self, engines: Engines, processors: Processors, listener: Listener) -> None:
-        assert engines.stt is not None and engines.vad is not None  # noqa: S101, PT018 - checked by open()
+    def __init__(
+        self, engines: Engines, processors: Processors, listener: Listener, settings: conversation.Endpointing
+    ) -> None:
+        assert engines.stt is not None and engines.vad is not None  # noqa: S101, PT018 - checked by the pipeline
         self._engines, self._processors, self._listener = engines, processors, listener
         self._stt_engine, self._vad_engine = engines.stt, engines.vad
         self._vad = engines.vad.stream()
         self._noise = engines.noise.stream() if engines.noise else None
-        self._endpointing = Endpointing(engines.vad.profile)
-        self._audio: asyncio.Queue[bytes] = asyncio.Queue()
+        self._settings, self._habits = settings, Habits()
+        self._endpointing = Endpointing(engines.vad.profile, settings)
+        self._queue: asyncio.Queue[bytes | _Judged] = asyncio.Queue()
         self._recent: deque[bytes] = deque()
         self._recent_bytes = 0
         self._text = ""
+        self._settled = False
+        self._pauses = 0
+        self._judging: asyncio.Task[None] | None = None
+        self._clock = asyncio.get_running_loop().time
+        self.deaf = False
+        """Audio is not heard: the caller is on hold."""
+
+    @property
+    def hears_speech(self) -> bool:
+        """Whether the caller is within a turn."""
+        return self._endpointing.hearing is not Hearing.QUIET
 
     def push(self, pcm: bytes) -> None:
         """Take caller audio."""
-        if self._audio.qsize() >= QUEUE_FRAMES:
-            self._audio.get_nowait()
+        if self.deaf:
+            return
+        if self._queue.qsize() >= QUEUE_FRAMES:
+            self._queue.get_nowait()
             frames_dropped.add(1, {"where": "ear"})
-        self._audio.put_nowait(pcm)
+        self._queue.put_nowait(pcm)
 
     async def run(self) -> None:
         """Listen until cancelled."""
-        stt = await self._stt_engine.stream(self._on_partial)
+        stt = await self._stt_engine.stream(self._recognised)
         try:
             wait_s = GAP_S
             while True:
-                in_turn = self._endpointing.hearing is not Hearing.QUIET
                 try:
-                    async with asyncio.timeout(wait_s if in_turn else None):
-                        pcm = await self._audio.get()
+                    async with asyncio.timeout(wait_s if self.hears_speech else None):
+                        item = await self._queue.get()
                     wait_s = GAP_S
                 except TimeoutError:
-                    pcm, wait_s = bytes(round(wait_s * PIPELINE_RATE) * SAMPLE_BYTES), FRAME_MS / 1000
-                await self._hear(stt, pcm)
+                    item, wait_s = bytes(round(wait_s * PIPELINE_RATE) * SAMPLE_BYTES), FRAME_MS / 1000
+                if isinstance(item, _Judged):
+                    await self._act(stt, self._decide(item))
+                else:
+                    await self._hear(stt, item)
         finally:
+            self._stop_judging()
             await stt.aclose()
 
-    def _on_partial(self, recognition: Recognition) -> None:
+    def _recognised(self, recognition: Recognition) -> None:
+        """Take what the recogniser reports; what it flushed is judged."""
         self._text = recognition.text
         if recognition.text:
             self._listener.partial(recognition.text)
+        paused = self._endpointing.hearing is Hearing.PAUSE
+        if recognition.flushed and paused and self._judging is None:
+            self._settled = True
+            self._judging = asyncio.create_task(self._judge(self._pauses), name="end-of-turn")
+        if self.hears_speech:
+            self._listener.hears(self._heard())
 
     async def _hear(self, stt: SttStream, pcm: bytes) -> None:
         if self._processors:
-            pcm = await self._processors.process(pcm, direction="in", sample_rate=PIPELINE_RATE)
+            pcm = await self._processors.process(pcm, stage=Stage.PRE_STT, sample_rate=PIPELINE_RATE)
         clean = self._noise.process(pcm) if self._noise else pcm
         self._keep(clean)
-        if self._endpointing.hearing is not Hearing.QUIET:
+        if self.hears_speech:
             await stt.push(clean)
         for probability in self._vad.process(clean):
+            silence_s = self._endpointing.silence_s
             decision = self._endpointing.step(probability, self._vad_engine.frame_s)
-            if decision is not None:
-                await self._act(stt, decision)
-        if self._endpointing.hearing is Hearing.SPEECH:
-            await self._listener.speech_lasts(self._endpointing.speech_s)
+            if decision is Decision.RESUMED:
+                self._habits.went_on(silence_s)
+            await self._act(stt, decision)
+        if self.hears_speech:
+            self._listener.hears(self._heard())
 
-    async def _act(self, stt: SttStream, decision: Decision) -> None:
+    async def _act(self, stt: SttStream, decision: Decision | None) -> None:
         match decision:
             case Decision.STARTED:
                 self._text = ""
                 await stt.push(b"".join(self._recent))
             case Decision.PAUSED:
+                self._pauses += 1
                 await stt.pause()
+            case Decision.RESUMED:
+                self._settled = False
+                self._stop_judging()
             case Decision.MAY_END:
-                await self._may_end(stt)
+                await self._act(stt, await self._may_end())
             case Decision.ENDED:
                 await self._end(stt)
             case Decision.CUT:
                 await stt.pause()
                 await self._end(stt)
-            case Decision.RESUMED:
+            case None:
                 pass
 
-    async def _may_end(self, stt: SttStream) -> None:
-        """Let the turn detector say how long to wait; the turn may be over at once."""
-        probability = await self._finished_probability()
-        base_s = self._vad_engine.profile.stop_s
-        decided = waiting(self._text, probability, base_s=base_s, settings=conversation.Endpointing(), habits=Habits())
-        wait_s = decided.seconds
-        logger.debug("end of turn?", extra={"probability": round(probability, 3), "wait_s": round(wait_s, 3)})
-        decision = self._endpointing.wait_until(wait_s)
-        if decision is not None:
-            await self._act(stt, decision)
+    async def _judge(self, pause: int) -> None:
+        """Ask the turn detector about this pause; the answer waits its turn among the audio."""
+        self._queue.put_nowait(_Judged(pause, await self._probability()))
 
-    async def _finished_probability(self) -> float:
+    async def _may_end(self) -> Decision | None:
+        """Nobody has judged this pause in time: now it must be."""
+        self._stop_judging()
+        return self._decide(_Judged(self._pauses, await self._probability()))
+
+    def _decide(self, judged: _Judged) -> Decision | None:
+        """Say how long to wait; the turn may be over at once."""
+        if judged.pause != self._pauses or self._endpointing.hearing is not Hearing.PAUSE:
+            return None
+        base_s, text = self._vad_engine.profile.stop_s, self._text
+        decided = waiting(text, judged.probability, base_s=base_s, settings=self._settings, habits=self._habits)
+        extra = {
+            "reason": decided.reason,
+            "wait_s": round(decided.seconds, 3),
+            "silence_s": round(self._endpointing.silence_s, 3),
+            "probability": judged.probability,
+            "characters": len(text),
+            "pause_s": round(self._habits.pause_s, 3),
+        }
+        logger.info("end of turn judged", extra=extra)
+        decision = self._endpointing.wait_until(decided.seconds)
+        if decision is None and text and (judged.probability is None or judged.probability >= LIKELY):
+            self._listener.may_be_over(text)
+        return decision
+
+    async def _probability(self) -> float | None:
+        """Ask the turn detector; without one, whoever is silent has finished, and if it fails nobody knows."""
         if self._engines.turn is None:
             return 1.0
         silence_s = self._endpointing.silence_s
@@ -152,23 +189,39 @@ class Ear:
             async with asyncio.timeout(DETECTOR_S):
                 return await self._engines.turn.end_of_turn(evidence)
         except Exception:
-            logger.exception("turn detector failed; silence alone decides")
-            return 1.0
+            logger.exception("turn detector failed; silence and words decide")
+            return None
+
+    def _stop_judging(self) -> None:
+        if self._judging is not None:
+            self._judging.cancel()
+            self._judging = None
 
     async def _end(self, stt: SttStream) -> None:
-        decided = time.monotonic()
-        speech_end = decided - self._endpointing.silence_s
+        self._stop_judging()
+        decided = self._clock()
+        silence_s, speech_s = self._endpointing.silence_s, self._endpointing.speech_s
         with span("stt.finish", provider=self._stt_engine.name):
             final = await stt.finish()
             logger.info("speech recognised", extra={"engine": self._stt_engine.name, "characters": len(final.text)})
         self._endpointing.reset()
         self._vad.reset()
-        if final.text.strip():
-            await self._listener.said(Utterance(text=final.text.strip(), speech_end=speech_end, decided=decided))
+        self._settled = False
+        text = final.text.strip()
+        if text:
+            times = {"speech_end": decided - silence_s, "decided": decided}
+            await self._listener.said(Utterance(text=text, speech_s=max(0.0, speech_s - silence_s), **times))
+        else:
+            self._listener.said_nothing()
+
+    def _heard(self) -> Heard:
+        at = self._endpointing
+        spoken_s = max(0.0, at.speech_s - at.silence_s)
+        return Heard(speech_s=spoken_s, text=self._text, silence_s=at.silence_s, settled=self._settled)
 
     def _keep(self, pcm: bytes) -> None:
         self._recent.append(pcm)
         self._recent_bytes += len(pcm)
-        limit = PREROLL_S if self._endpointing.hearing is Hearing.QUIET else EVIDENCE_S
+        limit = EVIDENCE_S if self.hears_speech else PREROLL_S
         while self._recent and self._recent_bytes - len(self._recent[0]) > limit * _BYTES_PER_S:
             self._recent_bytes -= len(self._recent.popleft())

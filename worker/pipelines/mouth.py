@@ -1,19 +1,22 @@
-"""A session's mouth: sentences through speech synthesis and processors, paced, to the caller."""
+"""A session's mouth: clauses through speech synthesis and processors, paced, to the caller."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Protocol
 
-from voicebackend.audio import Resampler
-from voicebackend.interfaces import TextToSpeech, TransportLink
+from voicebackend.audio import SAMPLE_BYTES, Resampler
+from voicebackend.hooks import Stage
+from voicebackend.interfaces import TextToSpeech, TransportLink, WordTime
 from voicebackend.telemetry import span
 from worker.pipelines.playout import Playout
+from worker.pipelines.saying import Saying
 from worker.processors import Processors
+from worker.speech.clauses import Clause
 
 logger = logging.getLogger(__name__)
 
@@ -26,11 +29,14 @@ _OFFLOAD_BYTES = 24_000
 class Progress(Protocol):
     """Hears how a turn's speech goes."""
 
-    def clause_ready(self) -> None:
-        """The first clause goes to synthesis."""
+    def clause_ready(self, saying: Saying) -> None:
+        """A clause goes to synthesis."""
 
-    async def sentence_begins(self, text: str) -> None:
-        """The next frame is the first of this sentence."""
+    def clause_begins(self, saying: Saying) -> None:
+        """The next frame is the first of this clause."""
+
+    def all_made(self) -> None:
+        """There is nothing more to synthesise."""
 
     def all_sent(self) -> None:
         """The turn's last frame is on its way."""
@@ -38,68 +44,105 @@ class Progress(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """Audio that is ready to be played."""
+    """Audio that is ready to be played, at the caller's rate."""
 
+    saying: Saying
     pcm: bytes
-    """At the caller's rate."""
-    begins: str = ""
-    """The sentence that begins with it; empty within one."""
 
 
 class Mouth:
     """Speaks for one session, one turn at a time."""
 
-    def __init__(self, tts: TextToSpeech | None, link: TransportLink, processors: Processors) -> None:
+    def __init__(self, tts: TextToSpeech, link: TransportLink, processors: Processors) -> None:
         self._tts, self._link, self._processors = tts, link, processors
         self._busy = asyncio.Lock()
+        self._resampler = Resampler(tts.sample_rate, link.sample_rate)
+        self._rate = link.sample_rate
 
-    async def say(self, turn: int, sentences: AsyncIterator[str], progress: Progress) -> None:
-        """Speak sentences as they come; returns when all has been played. Cancelling stops at once."""
-        assert self._tts is not None  # noqa: S101 - checked where the pipeline is opened
+    async def say(
+        self, playout: Playout, clauses: AsyncIterator[Clause], progress: Progress, *, may_play: asyncio.Event
+    ) -> None:
+        """Speak clauses as they come; returns when all has been played. Cancelling stops at once.
+
+        Until ``may_play`` is set, the first clause is made and none is heard.
+        """
         ready: asyncio.Queue[Piece | None] = asyncio.Queue(READY_PIECES)
-        async with self._busy, asyncio.TaskGroup() as group:
-            group.create_task(self._synthesise(self._tts, sentences, ready, progress), name=f"tts-{turn}")
-            group.create_task(self._play(turn, ready, progress), name=f"playout-{turn}")
-
-    async def play(self, turn: int, pcm: bytes, sample_rate: int) -> None:
-        """Play audio of the application's own; returns when it has been played."""
-        rate = self._link.sample_rate
         async with self._busy:
-            playout = Playout(self._link, turn)
-            await playout.write(await asyncio.to_thread(Resampler(sample_rate, rate).process, pcm))
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._synthesise(clauses, ready, progress, may_play), name=f"tts-{playout.turn}")
+                    group.create_task(self._play(playout, ready, progress, may_play), name=f"playout-{playout.turn}")
+            except BaseException:
+                self._rate = 0  # a thread may still be at work on what was cut off: begin anew
+                raise
+
+    async def play(self, playout: Playout, pcm: bytes, sample_rate: int) -> None:
+        """Play audio of the application's own; returns when it has been played."""
+        async with self._busy:
+            resampler = Resampler(sample_rate, self._link.sample_rate)
+            await playout.write(await asyncio.to_thread(resampler.process, pcm) + resampler.flush())
             await playout.flush()
             await playout.played()
 
     async def _synthesise(
-        self, tts: TextToSpeech, sentences: AsyncIterator[str], ready: asyncio.Queue[Piece | None], progress: Progress
+        self,
+        clauses: AsyncIterator[Clause],
+        ready: asyncio.Queue[Piece | None],
+        progress: Progress,
+        may_play: asyncio.Event,
     ) -> None:
-        async for sentence in sentences:
-            progress.clause_ready()
-            begins = sentence
-            with span("tts.synthesize", provider=tts.name):
-                async with aclosing(self._convert(tts, sentence)) as audio:
-                    async for pcm in audio:
-                        await ready.put(Piece(pcm=pcm, begins=begins))
-                        begins = ""
-                logger.info("speech synthesised", extra={"engine": tts.name, "characters": len(sentence)})
+        self._tune()
+        async for clause in clauses:
+            saying = Saying(clause)
+            progress.clause_ready(saying)
+            await ready.put(Piece(saying=saying, pcm=b""))
+            with span("tts.synthesize", provider=self._tts.name):
+                if clause.spoken:
+                    await self._make(saying, ready)
+                logger.info("speech synthesised", extra={"engine": self._tts.name, "characters": len(clause.spoken)})
+            saying.complete = True
+            await may_play.wait()
+        progress.all_made()
         await ready.put(None)
 
-    async def _convert(self, tts: TextToSpeech, sentence: str) -> AsyncGenerator[bytes, None]:
-        """Yield one sentence's audio at the caller's rate, after the processors."""
-        rate = self._link.sample_rate
-        resampler = Resampler(tts.sample_rate, rate)
-        async for pcm in tts.synthesize(sentence):
-            offload = len(pcm) > _OFFLOAD_BYTES
-            converted = await asyncio.to_thread(resampler.process, pcm) if offload else resampler.process(pcm)
-            if self._processors:
-                converted = await self._processors.process(converted, direction="out", sample_rate=rate)
-            yield converted
+    async def _make(self, saying: Saying, ready: asyncio.Queue[Piece | None]) -> None:
+        """Make one clause's audio at the caller's rate, after the processors."""
+        async with aclosing(self._tts.synthesize(saying.clause.spoken)) as audio:  # type: ignore[type-var]
+            async for made in audio:
+                if isinstance(made, WordTime):
+                    saying.words.append(made)
+                else:
+                    await self._finish(saying, await self._resample(made), ready)
+        await self._finish(saying, self._resampler.flush(), ready)
 
-    async def _play(self, turn: int, ready: asyncio.Queue[Piece | None], progress: Progress) -> None:
-        playout = Playout(self._link, turn)
+    async def _finish(self, saying: Saying, pcm: bytes, ready: asyncio.Queue[Piece | None]) -> None:
+        if self._processors:
+            pcm = await self._processors.process(pcm, stage=Stage.POST_TTS, sample_rate=self._rate)
+        if pcm:
+            saying.made_ms += len(pcm) / SAMPLE_BYTES / self._rate * 1000
+            await ready.put(Piece(saying=saying, pcm=pcm))
+
+    async def _resample(self, pcm: bytes) -> bytes:
+        if len(pcm) > _OFFLOAD_BYTES:
+            return await asyncio.to_thread(self._resampler.process, pcm)
+        return self._resampler.process(pcm)
+
+    def _tune(self) -> None:
+        """Begin a turn; anew after one that was cut off, or for a caller who came back at another rate."""
+        if self._rate != self._link.sample_rate:
+            self._rate = self._link.sample_rate
+            self._resampler = Resampler(self._tts.sample_rate, self._rate)
+
+    async def _play(
+        self, playout: Playout, ready: asyncio.Queue[Piece | None], progress: Progress, may_play: asyncio.Event
+    ) -> None:
+        await may_play.wait()
         while (piece := await ready.get()) is not None:
-            if piece.begins:
-                await progress.sentence_begins(piece.begins)
+            if piece.saying.start_ms is None:
+                if not piece.pcm and piece.saying.clause.spoken:
+                    continue  # its audio comes next
+                piece.saying.start_ms = playout.sent_ms
+                progress.clause_begins(piece.saying)
             await playout.write(piece.pcm)
         await playout.flush()
         progress.all_sent()

@@ -11,14 +11,29 @@ class Pacer:
 
     def __init__(self) -> None:
         self._ends_at: float | None = None
+        self._held_at: float | None = None
         self.sent_s = 0.0
         """Seconds of audio sent."""
 
+    @property
+    def held(self) -> bool:
+        """Whether playout stands still."""
+        return self._held_at is not None
+
+    def hold(self, now: float) -> None:
+        """Let playout stand still from ``now``."""
+        if self._held_at is None:
+            self._held_at = now
+
+    def resume(self, now: float) -> None:
+        """Let it go on: everything is due later by as long as it stood still."""
+        if self._held_at is not None and self._ends_at is not None:
+            self._ends_at = max(self._ends_at, self._held_at) + now - self._held_at
+        self._held_at = None
+
     def delay(self, now: float) -> float:
         """Return the seconds to wait at ``now`` before sending more."""
-        if self._ends_at is None:
-            return 0.0
-        return max(0.0, self._ends_at - now - AHEAD_S)
+        return max(0.0, self.remaining(now) - AHEAD_S)
 
     def sent(self, seconds: float, now: float) -> None:
         """Note a frame sent at ``now``; after a gap, playout starts anew from there."""
@@ -26,5 +41,10 @@ class Pacer:
         self.sent_s += seconds
 
     def remaining(self, now: float) -> float:
-        """Return the seconds until all that was sent has been played."""
-        return 0.0 if self._ends_at is None else max(0.0, self._ends_at - now)
+        """Return the seconds until all that was sent has been played, standing still not counted."""
+        at = now if self._held_at is None else min(now, self._held_at)
+        return 0.0 if self._ends_at is None else max(0.0, self._ends_at - at)
+
+    def played_s(self, now: float) -> float:
+        """Return the seconds that have been played by ``now``, by the pace at which they were sent."""
+        return max(0.0, self.sent_s - self.remaining(now))

@@ -1,22 +1,45 @@
-"""One turn's audio on its way to the caller: cut into frames and paced."""
+"""One turn's audio on its way to the caller: cut into frames, paced, held, dropped; and how much of it was heard."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 
 from voicebackend.audio import SAMPLE_BYTES, FrameCutter
+from voicebackend.events import Clear, Pause, Resume
 from voicebackend.interfaces import TransportLink
 from worker.pipelines.pacing import Pacer
+
+BATCH_S = 0.08
+"""Seconds of audio sent at once when far enough ahead: a wake-up a frame would cost more than the frame."""
+REPORT_S = 0.4
+"""Seconds that the gateway has to say how much was heard; then the pace of sending tells."""
 
 
 class Playout:
     """Writes at most ``pacing.AHEAD_S`` ahead of the caller's ear."""
 
     def __init__(self, link: TransportLink, turn: int) -> None:
-        self._link, self._turn, self._rate = link, turn, link.sample_rate
+        self.turn = turn
+        self._link, self._rate = link, link.sample_rate
         self._cutter, self._pacer = FrameCutter(self._rate), Pacer()
-        self._stopped = False
+        self._loop = asyncio.get_running_loop()
+        self._runs, self._told = asyncio.Event(), asyncio.Event()
+        self._runs.set()
+        self._told_ms: float | None = None
+        self._cleared = False
+
+    def __repr__(self) -> str:
+        return f"<Playout of turn {self.turn} [{self.sent_ms:.0f} ms sent{', held' if self.held else ''}]>"
+
+    @property
+    def sent_ms(self) -> float:
+        """Milliseconds sent so far."""
+        return self._pacer.sent_s * 1000
+
+    @property
+    def held(self) -> bool:
+        """Whether it stands still."""
+        return self._pacer.held
 
     async def write(self, pcm: bytes) -> None:
         """Send audio of the caller's rate, as it becomes due; a rest shorter than a frame waits for more."""
@@ -29,24 +52,68 @@ class Playout:
         if rest:
             await self._send(rest)
 
-    def stop(self) -> None:
-        """Send nothing more."""
-        self._stopped = True
+    def hold(self) -> None:
+        """Let the caller's side stand still where it is."""
+        if self.held or self._cleared:
+            return
+        self._pacer.hold(self._loop.time())
+        self._runs.clear()
+        self._told.clear()
+        self._link.event(Pause(turn=self.turn))
+
+    def resume(self) -> None:
+        """Go on where it stopped."""
+        if not self.held or self._cleared:
+            return
+        self._pacer.resume(self._loop.time())
+        self._runs.set()
+        self._link.event(Resume(turn=self.turn))
+
+    def clear(self) -> None:
+        """Drop what was not yet played, and send nothing more."""
+        if self._cleared:
+            return
+        if not self.held:
+            self._pacer.hold(self._loop.time())
+            self._told.clear()
+        self._cleared = True
+        self._runs.set()
+        self._link.event(Clear(turn=self.turn))
+
+    def told(self, ms: float, *, final: bool) -> None:
+        """Take the gateway's report of how much was heard; ``final`` when it stands still."""
+        self._told_ms = ms
+        if final and self.held:
+            self._told.set()
+
+    async def heard_ms(self) -> float:
+        """Return the milliseconds that were heard, once it stands still: as reported, else by the pace of sending."""
+        try:
+            async with asyncio.timeout(REPORT_S if self._pacer.sent_s else 0):
+                await self._told.wait()
+        except TimeoutError:
+            return self.played_ms()
+        return min(self._told_ms or 0.0, self.sent_ms)
 
     async def played(self) -> None:
         """Return when all that was sent has been played."""
-        if not self._stopped:
-            await asyncio.sleep(self._pacer.remaining(time.monotonic()))
+        while not self._cleared and (left_s := self.remaining_s()) > 0:
+            await (self._runs.wait() if self.held else asyncio.sleep(left_s))
+
+    def remaining_s(self) -> float:
+        """Return the seconds of what was sent that are still to be played."""
+        return self._pacer.remaining(self._loop.time())
 
     def played_ms(self) -> float:
         """Return the milliseconds that have been played by now, by the pace at which they were sent."""
-        return max(0.0, self._pacer.sent_s - self._pacer.remaining(time.monotonic())) * 1000
+        return self._pacer.played_s(self._loop.time()) * 1000
 
     async def _send(self, frame: bytes) -> None:
-        delay = self._pacer.delay(time.monotonic())
-        if delay > 0 and not self._stopped:
-            await asyncio.sleep(delay)
-        if self._stopped:
+        await self._runs.wait()
+        while not self._cleared and (delay := self._pacer.delay(self._loop.time())) > 0:
+            await asyncio.sleep(delay + BATCH_S)
+            await self._runs.wait()
+        if self._cleared:
             return
-        self._link.play(self._turn, frame)
-        self._pacer.sent(len(frame) / SAMPLE_BYTES / self._rate, time.monotonic())
+        self._link.play(self.turn, frame)
+        self._pacer.sent(len(frame) / SAMPLE_BYTES / self._rate, self._loop.time())

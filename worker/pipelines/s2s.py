@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from voicebackend.audio import PIPELINE_RATE, SAMPLE_BYTES, Resampler
 from voicebackend.errors import ConnectionFailed, InvalidConfig, VoiceBackendError
-from voicebackend.events import AudioEnd, AudioStart, Clear, State, Transcript, Turn
+from voicebackend.events import AudioEnd, AudioStart, State, Transcript, Turn
 from voicebackend.interfaces import Engines, Pipeline, S2sEvent, S2sStream, TransportLink
 from voicebackend.session import PIPELINE_TRANSITIONS, PipelineState, advance
 from voicebackend.telemetry import frames_dropped, span
@@ -65,10 +65,11 @@ class S2sPipeline(Pipeline):
         self._running = asyncio.create_task(self._run(stream), name="s2s")
         self._to(PipelineState.LISTENING)
 
-    async def wait(self) -> None:
+    async def wait(self) -> str:
         """Return, or raise, when the model hangs up."""
         assert self._running is not None  # noqa: S101 - after open()
         await self._running
+        return "closed"
 
     async def aclose(self) -> None:
         """Hang up."""
@@ -145,12 +146,11 @@ class S2sPipeline(Pipeline):
     async def _interrupt(self, stream: S2sStream, speech: _Speech) -> None:
         """Drop what was not played, and have the model forget it."""
         self._speech = None
-        speech.playout.stop()
+        speech.playout.clear()
         self._ready_bytes = 0
         while not self._ready.empty():
             self._ready.get_nowait()
             self._ready.task_done()
-        self._link.event(Clear(turn=self._turn))
         await stream.interrupt(speech.playout.played_ms())
         self._to(PipelineState.LISTENING)
 

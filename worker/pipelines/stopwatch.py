@@ -10,7 +10,7 @@ from voicebackend.telemetry import turn_seconds
 
 @dataclass(slots=True)
 class Stopwatch:
-    """Moments of one turn, in seconds of one monotonic clock."""
+    """Moments of one turn, in seconds of the loop's clock. A guessed turn's text can be there before it is decided."""
 
     speech_end: float
     """When the caller's last voiced audio came."""

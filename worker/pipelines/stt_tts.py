@@ -1,31 +1,32 @@
-"""The conversation of ear, agent and mouth: whose turn it is, and what interrupts whom."""
+"""The conversation of ear, agent and mouth: what the caller says is answered, and what silence leads to happens."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections.abc import Callable
+from collections.abc import Coroutine
+from dataclasses import replace
+from typing import Any
 
 from voicebackend.audio import PIPELINE_RATE
+from voicebackend.conversation import Conversation
 from voicebackend.errors import InvalidConfig, VoiceBackendError
-from voicebackend.events import Clear, Error, State, Transcript
+from voicebackend.events import Error, State, Transcript
 from voicebackend.interfaces import Engines, Pipeline, TransportLink
 from voicebackend.session import PIPELINE_TRANSITIONS, PipelineState, advance
 from voicebackend.streams import Frame
 from voicebackend.telemetry import frames_dropped
-from worker.agent_call import AgentCall
-from worker.pipelines.answer import Answer, stop
-from worker.pipelines.ear import Ear, Utterance
+from worker.pipelines.ear import Ear
+from worker.pipelines.floor import Floor
+from worker.pipelines.hearing import Heard, Utterance
 from worker.pipelines.mouth import Mouth
-from worker.pipelines.stopwatch import Stopwatch
+from worker.pipelines.parts import Agent, Log
+from worker.pipelines.playout import Playout
+from worker.pipelines.presence import Presence
 from worker.processors import Processors
-from worker.session_log import SessionLog
+from worker.turns.silence import Silence
 
 logger = logging.getLogger(__name__)
-
-INTERRUPT_S = 0.3
-"""Seconds of speech after which the agent falls silent."""
 
 MAX_ANNOUNCEMENTS = 64
 """Pieces of the application's audio that may wait to be played."""
@@ -39,39 +40,54 @@ class SttTtsPipeline(Pipeline):
         *,
         engines: Engines,
         link: TransportLink,
-        log: SessionLog,
+        log: Log,
         processors: Processors,
-        agent: Callable[[int], AgentCall],
+        agent: Agent,
+        conversation: Conversation,
     ) -> None:
         if engines.stt is None or engines.tts is None or engines.vad is None:
             raise InvalidConfig("pipeline", "stt_tts needs engines for stt, tts and vad")
-        self._link, self._log, self._agent = link, log, agent
-        self._ear = Ear(engines, processors, self)
+        self._link, self._log, self._settings = link, log, conversation
+        self._ear = Ear(engines, processors, self, conversation.endpointing)
         self._mouth = Mouth(engines.tts, link, processors)
+        self._floor = Floor(
+            mouth=self._mouth,
+            link=link,
+            log=log,
+            agent=agent,
+            settings=conversation,
+            on_state=self._to,
+            on_free=self._freed,
+        )
+        self._presence = Presence(Silence(conversation, asyncio.get_running_loop().time()), self._prompt)
         self._state = PipelineState.IDLE
         self._turn = 0
-        self._call: AgentCall | None = None
-        self._answer: Answer | None = None
-        self._answering: asyncio.Task[None] | None = None
-        self._listening: asyncio.Task[None] | None = None
-        self._announcing: set[asyncio.Task[None]] = set()
+        self._greeted = False
+        self._waiting: Utterance | None = None
+        self._answering = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._running: list[asyncio.Task[str]] = []
 
     async def open(self) -> None:
         """Begin to listen."""
-        self._listening = asyncio.create_task(self._ear.run(), name="ear")
+        self._running = [
+            asyncio.create_task(self._listen(), name="ear"),
+            asyncio.create_task(self._presence.run(), name="presence"),
+        ]
         self._to(PipelineState.LISTENING)
 
-    async def wait(self) -> None:
-        """Return, or raise, when the ear ends; it should not while the session runs."""
-        assert self._listening is not None  # noqa: S101 - after open()
-        await self._listening
+    async def wait(self) -> str:
+        """Return why the call is to end, or raise when the ear fails."""
+        done, _ = await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+        return next(iter(done)).result()
 
     async def aclose(self) -> None:
         """Fall silent and stop listening."""
-        await self._interrupt()
-        for task in (self._listening, *self._announcing):
-            if task is not None:
-                await stop(task)
+        tasks = [*self._running, *self._tasks]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._floor.aclose()
 
     def push(self, pcm: bytes) -> None:
         """Take caller audio."""
@@ -79,73 +95,120 @@ class SttTtsPipeline(Pipeline):
 
     def agent_frame(self, frame: Frame) -> None:
         """Take what the agent's task says."""
-        if self._call is not None:
-            self._call.deliver(frame)
+        self._floor.deliver(frame)
+
+    def played(self, turn: int, ms: float, *, final: bool = False) -> None:
+        """Hear how much of a turn the caller has heard."""
+        self._floor.played(turn, ms, final=final)
+
+    def hold(self, on: bool) -> None:
+        """Put the caller on hold, or take it off."""
+        self._ear.deaf = on
+        self._floor.hold(on)
+        self._minded()
 
     def say(self, pcm: bytes) -> None:
         """Play the application's audio once the agent is silent."""
-        if len(self._announcing) >= MAX_ANNOUNCEMENTS:
+        if len(self._tasks) >= MAX_ANNOUNCEMENTS:
             frames_dropped.add(1, {"where": "announcements"})
             return
-        task = asyncio.create_task(self._mouth.play(0, pcm, PIPELINE_RATE), name="announcement")
-        self._announcing.add(task)
-        task.add_done_callback(self._announcing.discard)
+        self._own(self._mouth.play(Playout(self._link, self._next_turn()), pcm, PIPELINE_RATE), "announcement")
 
     def greet(self) -> None:
-        """Tell a caller who has just connected what the conversation is doing."""
+        """Tell a caller who has just connected what the conversation is doing; the first time, greet."""
         self._link.event(State(state=self._state))
+        if not self._greeted:
+            self._greeted = True
+            if self._settings.greeting is not None:
+                self._floor.announce(0, self._settings.greeting)
+            self._minded()
 
     # What the ear reports
 
-    async def speech_lasts(self, seconds: float) -> None:
-        """Give way to a caller who goes on, or speaks over the agent."""
-        if self._answer is not None and seconds >= INTERRUPT_S:
-            await self._interrupt()
+    def hears(self, heard: Heard) -> None:
+        """Give way to a caller who speaks over the agent, if that is what it is."""
+        self._presence.active()
+        self._floor.overlaps(heard)
 
     def partial(self, text: str) -> None:
         """Show what is being recognised."""
+        self._floor.goes_on(text)
         self._link.event(Transcript(role="user", text=text, final=False, turn=self._turn + 1))
 
+    def may_be_over(self, text: str) -> None:
+        """Let the agent begin on it."""
+        if self._waiting is None:
+            self._floor.guess(self._turn + 1, text)
+
+    def said_nothing(self) -> None:
+        """Go on as if nothing had been."""
+        self._floor.nothing()
+        self._minded()
+
     async def said(self, utterance: Utterance) -> None:
-        """Answer what the caller said."""
-        await self._interrupt()
+        """Answer what the caller said, unless it was only a sign of listening."""
+        self._presence.answered()
+        if not self._floor.counts(utterance):
+            logger.info("backchannel", extra={"characters": len(utterance.text)})
+            self._floor.nothing()
+            self._minded()
+        elif self._floor.taken:
+            before = f"{self._waiting.text} " if self._waiting else ""
+            self._waiting = replace(utterance, text=before + utterance.text)
+        else:
+            await self._answer(utterance)
+
+    async def _answer(self, utterance: Utterance) -> None:
+        async with self._answering:
+            await self._floor.settled()
+            turn = self._next_turn()
+            self._to(PipelineState.PROCESSING)
+            heard = Transcript(role="user", text=utterance.text, final=True, turn=turn)
+            self._link.event(heard)
+            try:
+                await self._log.event(heard)
+            except VoiceBackendError as error:
+                self._link.event(Error(code=error.code, message=error.message))
+                self._floor.nothing()
+                self._freed()
+                return
+            await self._floor.reply(turn, utterance)
+
+    # What happens by itself
+
+    async def _listen(self) -> str:
+        await self._ear.run()
+        return "closed"
+
+    async def _prompt(self, text: str) -> None:
+        await self._floor.settled()
+        if not self._floor.taken:
+            await asyncio.wait({self._floor.announce(self._next_turn(), text)})
+
+    def _freed(self) -> None:
+        """The agent has finished."""
+        self._to(PipelineState.LISTENING)
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            self._own(self._answer(waiting), "answer")
+        else:
+            self._minded()
+
+    def _minded(self) -> None:
+        """Count silence if there is any."""
+        if self._greeted and not (self._floor.taken or self._ear.hears_speech or self._ear.deaf):
+            self._presence.quiet()
+        else:
+            self._presence.active()
+
+    def _next_turn(self) -> int:
         self._turn += 1
-        transcribed = time.monotonic()
-        watch = Stopwatch(speech_end=utterance.speech_end, decided=utterance.decided, transcribed=transcribed)
-        self._to(PipelineState.PROCESSING)
-        heard = Transcript(role="user", text=utterance.text, final=True, turn=self._turn)
-        self._link.event(heard)
-        try:
-            await self._log.event(heard)
-        except VoiceBackendError as error:
-            self._link.event(Error(code=error.code, message=error.message))
-            self._to(PipelineState.LISTENING)
-            return
-        self._call = self._agent(self._turn)
-        self._answer = Answer(
-            self._call, mouth=self._mouth, link=self._link, log=self._log, watch=watch, on_state=self._to
-        )
-        self._answering = asyncio.create_task(self._answer.run(), name=f"turn-{self._turn}")
-        self._answering.add_done_callback(self._answered)
+        return self._turn
 
-    def _answered(self, task: asyncio.Task[None]) -> None:
-        if task is not self._answering:
-            return
-        self._answer = None
-        if not task.cancelled() and task.exception() is not None:
-            logger.error("turn failed", exc_info=task.exception())
-        self._to(PipelineState.LISTENING)
-
-    async def _interrupt(self) -> None:
-        answer, task = self._answer, self._answering
-        if answer is None or task is None or task.done():
-            return
-        self._answer = self._answering = None
-        await stop(task)
-        if answer.speaking:
-            self._link.event(Clear(turn=answer.turn))
-        await answer.interrupted()
-        self._to(PipelineState.LISTENING)
+    def _own(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _to(self, state: PipelineState) -> None:
         following = advance(PIPELINE_TRANSITIONS, self._state, state, op="pipeline")

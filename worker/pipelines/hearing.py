@@ -1,0 +1,52 @@
+"""What the ear tells a conversation of the caller's speech."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What is known of the speech under way."""
+
+    speech_s: float
+    """Seconds since it began, pauses included."""
+    text: str = ""
+    """Recognised so far."""
+    silence_s: float = 0.0
+    """Seconds since the last of it."""
+    settled: bool = False
+    """The caller is silent, and the text is all there is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Utterance:
+    """What a caller said in one turn."""
+
+    text: str
+    speech_s: float
+    """How long it lasted."""
+    speech_end: float
+    """When the last voiced audio was heard; seconds of the loop's clock."""
+    decided: float
+    """When the turn was taken to be over; seconds of the loop's clock."""
+
+
+class Listener(Protocol):
+    """Hears of what the ear noticed, in order; what returns at once must, the rest may take its time."""
+
+    def hears(self, heard: Heard) -> None:
+        """The caller speaks, or pauses."""
+
+    def partial(self, text: str) -> None:
+        """Recognition has come further."""
+
+    def may_be_over(self, text: str) -> None:
+        """The caller has paused after something that sounds finished."""
+
+    async def said(self, utterance: Utterance) -> None:
+        """A turn is over."""
+
+    def said_nothing(self) -> None:
+        """What sounded like speech had no words."""
