@@ -12,9 +12,10 @@ from voicebackend.agents import Turn, agent
 FIRST_S, TOKEN_S = 0.1, 0.01
 TOKENS = re.findall(
     r" ?\S+",
-    "Your parcel is on its way and arrives here tomorrow. The driver calls you ten minutes before the delivery starts.",
+    "Your parcel will arrive here at home tomorrow evening anyway. "
+    "The driver calls you ten minutes ahead of the delivery.",
 )
-"""Two sentences of ten tokens."""
+"""Two sentences of ten tokens, without a comma or conjunction: nothing can be spoken before a sentence ends."""
 FIRST_SENTENCE_S = TOKEN_S * next(at for at, token in enumerate(TOKENS) if token.endswith("."))
 """Seconds from the first token to the one that ends the first sentence."""
 

@@ -1,9 +1,10 @@
-"""Carries text from an agent into its reply: the first piece at once, later ones a few at a time."""
+"""Carries text from an agent into its reply: what can be spoken at once, the rest a few pieces at a time."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
@@ -13,11 +14,12 @@ from control.agents.reply import AgentReply
 logger = logging.getLogger(__name__)
 
 COALESCE_S = 0.02
-"""Seconds for which text is gathered into one delta, after the first."""
+"""Seconds for which text is gathered into one delta, after the first, if no clause ends with it."""
 WANTED_S = 0.2
 """Seconds between looks at whether the answer is still wanted."""
 CLOSING_S = 1.0
 """Seconds that an async agent has to end once it is cancelled."""
+_CLAUSE_END = re.compile(r"[.!?…,;:。！？，；：、\n]")
 
 
 class Relay:
@@ -25,7 +27,8 @@ class Relay:
 
     def __init__(self, reply: AgentReply, is_wanted: Callable[[], Awaitable[bool]]) -> None:
         self._reply, self._is_wanted = reply, is_wanted
-        self._arrived, self._ended = asyncio.Event(), asyncio.Event()
+        self._arrived, self._urgent = asyncio.Event(), asyncio.Event()
+        self._ended = False
         self._looked = time.monotonic()
 
     async def run(self, texts: AsyncGenerator[str, None]) -> bool:
@@ -46,23 +49,27 @@ class Relay:
                 async for text in texts:
                     self._reply.add(text)
                     self._arrived.set()
+                    if _CLAUSE_END.search(text):
+                        self._urgent.set()
                     await asyncio.sleep(0)  # an agent that never waits must not keep the loop from others
         finally:
-            self._ended.set()
+            self._ended = True
             self._arrived.set()
+            self._urgent.set()
 
     async def _forward(self) -> bool:
         while True:
             await _until(self._arrived, WANTED_S)
             self._arrived.clear()
-            ended = self._ended.is_set()
+            self._urgent.clear()
+            ended = self._ended
             if not await self._reply.flush():
                 return False
             if ended:
                 return True
             if not await self._still_wanted():
                 return False
-            await _until(self._ended, COALESCE_S)
+            await _until(self._urgent, COALESCE_S)
 
     async def _still_wanted(self) -> bool:
         if time.monotonic() - self._looked < WANTED_S:

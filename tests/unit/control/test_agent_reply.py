@@ -137,6 +137,27 @@ async def test_the_first_piece_goes_at_once_and_a_burst_goes_together(lane: Lane
     assert texts_of(await lane.answer()) == ["manywordsinonego"]
 
 
+async def test_the_end_of_a_clause_waits_for_nothing(
+    lane: LaneReader, reply: AgentReply, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It can be spoken, so it is not gathered with what comes next."""
+    monkeypatch.setattr("control.agents.relay.COALESCE_S", 3600)
+    go_on = asyncio.Event()
+
+    async def sentence() -> AsyncGenerator[str]:
+        for word in ["It", " is", " here", "."]:
+            yield word
+        await go_on.wait()
+
+    relay = asyncio.create_task(Relay(reply, wanted).run(sentence()))
+    heard = ""
+    while not heard.endswith("."):
+        heard += "".join(texts_of(await lane.until(Kind.AGENT_DELTA)))
+    assert heard == "It is here."
+    go_on.set()
+    assert await relay
+
+
 async def test_an_answer_that_is_no_longer_wanted_is_closed(lane: LaneReader, reply: AgentReply) -> None:
     """The agent's finally blocks run, and nothing more is said."""
     closed = []
