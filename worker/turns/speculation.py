@@ -57,6 +57,8 @@ class _Word:
 
 def close_enough(guess: str, final: str) -> bool:
     """Tell whether an answer to the guess is an answer to what was said."""
+    if _texts(_expanded(guess)) == _texts(_expanded(final)):
+        return True
     guessed, said = _words(guess), _words(final)
     before, after = _texts(guessed), _texts(said)
     if before == after:
@@ -69,10 +71,11 @@ def close_enough(guess: str, final: str) -> bool:
 
 def _spelt_alike(some: Sequence[_Word], other: Sequence[_Word]) -> bool:
     """Tell whether both are one word, or one compound, in two spellings."""
-    if not (some and other) or len(some) + len(other) > 3 or any(_matters(word) for word in (*some, *other)):  # noqa: PLR2004 - two words and one
+    sizes = {len(some), len(other)}
+    if sizes not in ({1}, {1, 2}) or any(_matters(word) for word in (*some, *other)):
         return False
     one, two = "".join(_texts(some)), "".join(_texts(other))
-    if len(some) != len(other):
+    if len(sizes) > 1:
         return one == two
     return min(len(one), len(two)) >= SPELT_ALIKE and one[0] == two[0] and _one_edit(one, two)
 
@@ -103,7 +106,7 @@ def _common(one: Sequence[str], two: Sequence[str]) -> int:
 
 def _words(text: str) -> list[_Word]:
     """Return what a text says, without what changes no answer."""
-    words = list(_expanded(normalize("NFKC", text).replace("’", "'")))
+    words = list(_expanded(text))
     if all(word.text in _FILLERS for word in words):  # "uh-uh" is an answer
         return words
     words = [word for word in words if word.text not in _FILLERS]
@@ -116,7 +119,7 @@ def _words(text: str) -> list[_Word]:
 
 def _expanded(text: str) -> Iterator[_Word]:
     """Yield the words of a text, contractions in full."""
-    for match in _WORD.finditer(text):
+    for match in _WORD.finditer(normalize("NFKC", text).replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")):
         word = match[0]
         plain, name = word.casefold(), word[0].isupper() and word.split("'")[0] != "I"
         for ending, full in _ENDINGS.items():
