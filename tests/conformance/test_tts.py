@@ -11,9 +11,9 @@ import pytest
 
 from providers.mock.tones import spoken
 from providers.registry import TTS
-from voicebackend.audio import MAX_RATE, MIN_RATE, PIPELINE_RATE, level_dbfs, resample
+from voicebackend.audio import MAX_RATE, MIN_RATE, PIPELINE_RATE, SAMPLE_BYTES, level_dbfs, resample
 from voicebackend.cli.words import word_error
-from voicebackend.interfaces import Recognition, SpeechToText, TextToSpeech
+from voicebackend.interfaces import Recognition, SpeechToText, TextToSpeech, WordTime
 
 Hear = Callable[[bytes], Awaitable[str]]
 """Returns the words in 16 kHz PCM."""
@@ -27,13 +27,13 @@ LONG = " ".join(SENTENCES * 20)
 
 def chunks(engine: TextToSpeech, text: str) -> Any:
     """Open the engine's iterator so that it is closed at the end."""
-    return aclosing(engine.synthesize(text))  # type: ignore[type-var]  # engines write async generators
+    return aclosing(engine.synthesize(text))
 
 
 async def say(engine: TextToSpeech, text: str) -> bytes:
     """Return the whole speech."""
     async with chunks(engine, text) as found:
-        return b"".join([chunk async for chunk in found])
+        return b"".join([chunk async for chunk in found if isinstance(chunk, bytes)])
 
 
 class TtsSuite:
@@ -56,10 +56,24 @@ class TtsSuite:
     async def test_it_yields_whole_samples_at_a_rate_that_a_caller_may_use(self, engine: TextToSpeech) -> None:
         """Chunks are not empty, and of an even number of bytes."""
         async with chunks(engine, SENTENCES[0]) as found:
-            sizes = [len(chunk) async for chunk in found]
+            sizes = [len(chunk) async for chunk in found if isinstance(chunk, bytes)]
         assert sizes
         assert all(size > 0 and size % 2 == 0 for size in sizes)
         assert MIN_RATE <= engine.sample_rate <= MAX_RATE
+
+    async def test_word_times_come_in_order_before_their_audio(self, engine: TextToSpeech) -> None:
+        """An engine that tells them tells of words of the text that sound within it; others yield audio alone."""
+        made, last = 0.0, 0.0
+        async with chunks(engine, SENTENCES[0]) as found:
+            async for chunk in found:
+                if isinstance(chunk, bytes):
+                    made += len(chunk) / SAMPLE_BYTES / engine.sample_rate
+                    continue
+                assert chunk.word in SENTENCES[0]
+                assert max(made, last) <= chunk.end_s + 0.001
+                assert last <= chunk.start_s < chunk.end_s
+                last = chunk.end_s
+        assert last <= made
 
     @pytest.mark.parametrize("text", ["", "  \n "])
     async def test_nothing_to_say_is_no_audio(self, engine: TextToSpeech, text: str) -> None:
@@ -120,6 +134,23 @@ class TestMock(TtsSuite):
             return spoken(pcm, PIPELINE_RATE)
 
         return read
+
+
+class TestMockThatTellsWordTimes(TestMock):
+    """Tells when each word sounds."""
+
+    @pytest.fixture
+    def engine(self) -> TextToSpeech:
+        """Give the mock voice."""
+        return TTS.create("mock", {"word_times": True})
+
+    async def test_every_word_has_its_time(self, engine: TextToSpeech) -> None:
+        """The last ends where the audio ends."""
+        async with chunks(engine, SENTENCES[0]) as found:
+            everything = [chunk async for chunk in found]
+        words = [chunk for chunk in everything if isinstance(chunk, WordTime)]
+        assert [word.word for word in words] == SENTENCES[0].split()
+        assert words[-1].end_s == pytest.approx(len(SENTENCES[0]) * 0.06)
 
 
 class TestHibari(TtsSuite):
