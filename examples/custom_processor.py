@@ -1,4 +1,4 @@
-"""An audio processor: an object with a name, an order and one method; the core need not change."""
+"""An audio processor: an object with a name, an order, stages and one method; the core need not change."""
 
 import asyncio
 from collections.abc import Mapping
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from voicebackend import BackendConfig, SessionConfig, VoiceBackend
+from voicebackend.hooks import Stage
 
 
 class Gain:
@@ -14,13 +15,12 @@ class Gain:
 
     name = "gain"
     order = 1
+    stages = frozenset({Stage.PRE_STT, Stage.PRE_S2S})
 
     def __init__(self) -> None:
         self.frames = 0
 
     async def process(self, audio: bytes, metadata: Mapping[str, Any]) -> bytes:
-        if metadata["direction"] != "in":
-            return audio
         self.frames += 1
         louder = np.frombuffer(audio, "<i2").astype(np.int32) * 2
         return np.clip(louder, -32768, 32767).astype("<i2").tobytes()

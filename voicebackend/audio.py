@@ -92,7 +92,7 @@ class FrameCutter:
 
 
 class Resampler:
-    """Converts one direction of one session between two rates; 1.5 to 3 ms late, its state under 2 KiB.
+    """Converts one direction of one session between two rates; 1.5 to 3 ms late, its state a few KiB.
 
     One object serves the whole session: ``flush`` ends an utterance, ``retarget`` follows a caller who comes back at
     another rate. How the stream is cut into pieces shows in no bit of it.

@@ -22,6 +22,7 @@ MAX_PHASES = 1024
 _WINDOW_BETA = 8.0
 _CUTOFF = 0.945  # of the lower rate's band
 _GRAIN = 2.0**28
+_CACHED = 16_384  # coefficients
 _SMALL = 8  # a ratio of such numbers is worth a matrix
 
 
@@ -49,11 +50,13 @@ class Polyphase:
         return self._multiplied(signal, last, self._matrix)[first:last]
 
     def _gathered(self, signal: Signal, first: int, last: int) -> Signal:
-        """Pick each output's samples and its filter."""
-        at = np.arange(first, last) * self.down
+        """Pick each output's samples and its filter, no more at once than the processor's cache holds."""
         rows = np.ndarray((len(signal) - self.taps + 1, self.taps), np.float64, signal, strides=(8, 8))
-        phases = at % self.up * len(self._phases) // self.up
-        sums: Signal = np.einsum("ij,ij->i", rows[at // self.up], self._phases[phases])
+        sums, step = np.empty(last - first), _CACHED // self.taps
+        for start in range(first, last, step):
+            at = np.arange(start, min(start + step, last)) * self.down
+            phases = self._phases[at % self.up * len(self._phases) // self.up]
+            np.einsum("ij,ij->i", rows[at // self.up], phases, out=sums[start - first :][: len(at)])
         return sums
 
     def _multiplied(self, signal: Signal, last: int, matrix: Signal) -> Signal:

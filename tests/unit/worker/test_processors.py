@@ -145,12 +145,28 @@ async def test_a_success_forgives() -> None:
     assert len(moody.calls) == 9
 
 
+@dataclass
+class Counter:
+    """A metric that is read."""
+
+    added: list[Mapping[str, str]] = field(default_factory=list)
+
+    def add(self, amount: int, labels: Mapping[str, str]) -> None:
+        """Count."""
+        self.added += [labels] * amount
+
+
 @pytest.mark.looptime
-async def test_a_processor_that_takes_more_than_half_of_real_time_rests() -> None:
+async def test_a_processor_that_takes_more_than_half_of_real_time_rests(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """11 ms for frames of 20 ms: told after a second of audio, in the log and in a metric, and not asked again."""
-    laggard = Processor("laggard", 1, slow)
+    metric, laggard = Counter(), Processor("laggard", 1, slow)
+    monkeypatch.setattr("worker.processors.processors_passed_by", metric)
     await run(laggard, times=200)
     assert len(laggard.calls) == 50
+    assert metric.added == [{"processor": "laggard", "why": "overrun"}]
+    assert [record.message for record in caplog.records] == ["processor rests"]
 
 
 @pytest.mark.looptime
