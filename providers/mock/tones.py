@@ -40,11 +40,17 @@ def speak(text: str, sample_rate: int, seconds_per_character: float = 0.06) -> b
 
 def spoken(pcm: bytes, sample_rate: int) -> str:
     """Return the text that this PCM speaks; what is no pair of tones is passed over."""
+    return bytes(byte for byte, _ in spoken_bytes(pcm, sample_rate)).decode("utf-8", "replace")
+
+
+def spoken_bytes(pcm: bytes, sample_rate: int) -> list[tuple[int, int]]:
+    """Return each byte of the text that this PCM speaks, with the sample at which it begins."""
     samples = to_samples(pcm)
-    found = (_byte(samples[start:end], sample_rate) for start, end in _runs(samples, sample_rate))
-    return bytes(byte for byte in found if byte is not None).decode("utf-8", "replace")
+    found = [(_byte(samples[start:end], sample_rate), start) for start, end in _runs(samples, sample_rate)]
+    return [(byte, start) for byte, start in found if byte is not None]
 
 
+@lru_cache(maxsize=2048)
 def _character(byte: int, rate: int, seconds: float) -> bytes:
     time = np.arange(round(rate * seconds * _SOUNDING)) / rate
     low, high = _LOW[byte >> 4], _HIGH[byte & 15]

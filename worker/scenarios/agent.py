@@ -1,0 +1,111 @@
+"""The scripted agent: what a Celery task would do, in the conversation's own time."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+
+from voicebackend.agents import uninterruptible
+from voicebackend.errors import OperationTimeout, from_code
+from voicebackend.streams import Frame
+from worker.scenarios.replies import AgentScript, Reply, in_order, matching
+from worker.scenarios.sightings import Kind
+from worker.scenarios.timeline import Timeline
+
+
+class ScriptedAgent:
+    """Counts what it is asked; one turn always gets the same answer to the same words."""
+
+    def __init__(self, script: AgentScript, timeline: Timeline, number: int = 1) -> None:
+        self.script, self.timeline, self._number = script, timeline, number
+        self.questions: list[ScriptedQuestion] = []
+        self._in_order: dict[int, int] = {}
+        self._effects: set[tuple[int, str]] = set()
+
+    def ask(self, turn: int, transcript: str, *, speculative: bool = False) -> ScriptedQuestion:
+        """Return the question; questions of the same turn before it are void."""
+        for question in self.questions:
+            if question.turn == turn:
+                question.void = True
+        question = ScriptedQuestion(self, turn, transcript, self._reply(turn, transcript), speculative)
+        self.questions.append(question)
+        self.timeline.note(Kind.ASKED, transcript, detail="speculative" if speculative else f"turn {turn}")
+        return question
+
+    def _reply(self, turn: int, transcript: str) -> Reply:
+        reply = matching(self.script, transcript)
+        if reply is not None:
+            return reply
+        return in_order(self.script, self._in_order.setdefault(turn, len(self._in_order)))
+
+    def numbered(self, text: str) -> str:
+        """Return a text for this caller."""
+        return text.replace("{n}", str(self._number))
+
+    def effect(self, turn: int, name: str) -> None:
+        """Have a side effect, once a turn."""
+        if (turn, name) not in self._effects:
+            self._effects.add((turn, name))
+            self.timeline.note(Kind.EFFECT, name, detail=f"turn {turn}")
+
+
+class ScriptedQuestion:
+    """One question."""
+
+    def __init__(self, agent: ScriptedAgent, turn: int, transcript: str, reply: Reply, speculative: bool) -> None:
+        self.turn, self.transcript, self.speculative = turn, transcript, speculative
+        self._agent, self._reply = agent, reply
+        self._certain = asyncio.Event()
+        self.void = self.cancelled = False
+        if not speculative:
+            self._certain.set()
+
+    @property
+    def committed(self) -> bool:
+        """Whether its turn is certain."""
+        return self._certain.is_set()
+
+    def deliver(self, frame: Frame) -> None:
+        """Take nothing: no task writes into a lane here."""
+
+    async def commit(self, transcript: str) -> None:
+        """Let side effects be had."""
+        if not self._certain.is_set():
+            self._certain.set()
+            self._agent.timeline.note(Kind.COMMITTED, transcript, detail=f"turn {self.turn}")
+
+    async def cancel(self) -> None:
+        """Note that the answer is not wanted."""
+        if not self.cancelled:
+            self.cancelled = True
+            self._agent.timeline.note(Kind.CANCELLED, self.transcript, detail=f"turn {self.turn}")
+
+    async def deltas(self) -> AsyncIterator[str]:
+        """Yield the answer word by word; raises the error of the script, or OperationTimeout."""
+        deadline = asyncio.get_running_loop().time() + self._agent.script.timeout
+        try:
+            await self._sleep(self._agent.script.delay, deadline)
+            for piece in self._reply.say:
+                if piece.wait is not None or piece.hangs:
+                    await self._sleep(3600.0 if piece.hangs else piece.wait or 0.0, deadline)
+                if piece.once is not None:
+                    await self._effect(piece.once, deadline)
+                if piece.error is not None:
+                    raise from_code(piece.error, "agent", "scripted failure")
+                text = uninterruptible(piece.notice) if piece.notice else piece.text or ""
+                for word in re.findall(r"\s*\S+", self._agent.numbered(text)):
+                    yield word
+                    await self._sleep(self._agent.script.pace, deadline)
+                yield " "
+        except TimeoutError as error:
+            raise OperationTimeout("agent", "the agent did not finish in time") from error
+
+    async def _sleep(self, seconds: float, deadline: float) -> None:
+        async with asyncio.timeout_at(deadline):
+            await asyncio.sleep(seconds)
+
+    async def _effect(self, name: str, deadline: float) -> None:
+        async with asyncio.timeout_at(deadline):
+            await self._certain.wait()
+        self._agent.effect(self.turn, name)

@@ -1,0 +1,54 @@
+"""The scripted cast: engines that read and speak tones, a caller who speaks in them."""
+
+from __future__ import annotations
+
+from providers.mock.tones import speak
+from voicebackend.audio import PIPELINE_RATE
+from voicebackend.interfaces import Engines
+from worker.scenarios.engines import ScriptedStt, ScriptedTurn, ScriptedVad
+from worker.scenarios.format import Scenario
+from worker.scenarios.phone import Turn
+from worker.scenarios.sounds import scripted_noise
+from worker.scenarios.steps import Noise, Say
+from worker.scenarios.voice import CHARACTER_S, ScriptedTts
+
+
+class ScriptedSpeaker:
+    """Speaks in tones, at once."""
+
+    async def say(self, step: Say, text: str) -> bytes:
+        """Return the text in tones."""
+        del step
+        return speak(text, PIPELINE_RATE, CHARACTER_S)
+
+    def noise(self, step: Noise) -> bytes:
+        """Return the noise, as loud as it is like speech."""
+        return scripted_noise(step.noise, step.lasts, step.like_speech)
+
+
+class ScriptedEar:
+    """Reads tones."""
+
+    async def text(self, turn: Turn) -> str:
+        """Return the words that were heard of a turn; one that was cut short is not heard."""
+        return " ".join(word.text for word in turn.tape.words()[: turn.noted])
+
+
+class ScriptedCast:
+    """New engines for each session."""
+
+    def __init__(self) -> None:
+        self.speaker, self.ear = ScriptedSpeaker(), ScriptedEar()
+
+    def engines(self, scenario: Scenario) -> Engines:
+        """Return engines that follow the scenario."""
+        said = [step for step in scenario.caller if isinstance(step, Say)]
+        told = {step.say: step.finished for step in said if step.finished is not None}
+        interim = {step.say: step.interim for step in said if step.interim is not None}
+        scripts = scenario.engines
+        return Engines(
+            stt=ScriptedStt(scripts.stt, interim),
+            tts=ScriptedTts(scripts.tts),
+            vad=ScriptedVad(),
+            turn=ScriptedTurn(scripts.turn, told),
+        )

@@ -1,0 +1,174 @@
+"""Compares what was expected with what was seen. Pure: sightings in, complaints out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from voicebackend.cli.words import word_error, words
+from worker.scenarios.expectations import Counts, Expectations, Remembered
+from worker.scenarios.seen import Seen
+from worker.scenarios.sightings import Kind, Sighting
+from worker.scenarios.timeline import Event, find
+
+MAX_WORD_ERROR = 0.3
+"""With real engines: share of wrong words up to which something was said or heard."""
+_EPSILON_S = 0.001
+
+
+class Exactness(NamedTuple):
+    """How words are compared."""
+
+    word_error: float
+    """Share of words that may be wrong."""
+    slack: int
+    """Words more or fewer at an interruption."""
+
+
+def judge(expected: Expectations, seen: Seen, *, real: bool = False) -> list[str]:
+    """Return what is not as expected, a line or more each; ``real`` engines need not be right in every word."""
+    exactness = Exactness(MAX_WORD_ERROR if real else 0.0, expected.slack + (2 if real else 0))
+    return [
+        *seen.problems,
+        *_order(expected.order, seen.events),
+        *(f"seen, and must not be: {event}" for wanted in expected.absent for event in _all(seen.events, wanted)),
+        *_counts(expected.counts, seen),
+        *_heard(expected, seen, exactness),
+        *_history(expected, seen, exactness),
+        *(_remembered(seen, exactness) if expected.history_as_heard else ()),
+        *_answers(expected, seen),
+        *([f"{seen.late} frames came late"] if seen.late and not expected.late_frames else []),
+    ]
+
+
+def _order(wanted: Sequence[Sighting], events: Sequence[Event]) -> list[str]:
+    at, before_s = 0, 0.0
+    for number, sighting in enumerate(wanted, 1):
+        found = find(events, sighting, at)
+        if found is None:
+            place = f"after {events[at - 1]}" if at else "at all"
+            return [f"order, line {number}: expected {sighting}; not seen {place.strip()}"]
+        passed = events[found].at - before_s
+        if sighting.within is not None and passed > sighting.within + _EPSILON_S:
+            return [f"order, line {number}: expected {sighting}; it took {passed:.3f} s: {events[found]}"]
+        if sighting.after is not None and passed < sighting.after - _EPSILON_S:
+            return [f"order, line {number}: expected {sighting}; it took only {passed:.3f} s: {events[found]}"]
+        at, before_s = found + 1, events[found].at
+    return []
+
+
+def _all(events: Sequence[Event], wanted: Sighting) -> list[Event]:
+    found, at = [], find(events, wanted)
+    while at is not None:
+        found.append(events[at])
+        at = find(events, wanted, at + 1)
+    return found
+
+
+def _kinds(kind: Kind) -> Callable[[Seen], int]:
+    return lambda seen: sum(event.kind is kind for event in seen.events)
+
+
+_COUNTED: dict[str, Callable[[Seen], int]] = {
+    "stt_streams": lambda seen: seen.stt_streams,
+    "turns": _kinds(Kind.UNDERSTOOD),
+    "asked": _kinds(Kind.ASKED),
+    "answers": lambda seen: sum(question.committed for question in seen.agent.questions),
+    "dropped": lambda seen: sum(not question.committed for question in seen.agent.questions),
+    "retries": lambda seen: seen.retries,
+    "effects": _kinds(Kind.EFFECT),
+    "pauses": _kinds(Kind.PAUSE),
+    "clears": _kinds(Kind.CLEAR),
+    "resumes": _kinds(Kind.RESUME),
+    "errors": _kinds(Kind.ERROR),
+    "interruptions_told": lambda seen: seen.interruptions_told,
+}
+
+
+def _counts(wanted: Counts, seen: Seen) -> list[str]:
+    given = wanted.model_dump(exclude_none=True)
+    found = {name: _COUNTED[name](seen) for name in given}
+    return [f"{name}: expected {given[name]}, seen {found[name]}" for name in given if given[name] != found[name]]
+
+
+def _heard(expected: Expectations, seen: Seen, exactness: Exactness) -> list[str]:
+    if expected.heard is None:
+        return []
+    heard = [text for _, text in sorted(seen.heard.items()) if text]
+    wanted = [text.replace("{n}", str(seen.number)) for text in expected.heard]
+    if len(heard) == len(wanted) and all(map(lambda a, b: _same(a, b, exactness), wanted, heard)):
+        return []
+    return ["heard:", *_side_by_side(wanted, heard)]
+
+
+def _history(expected: Expectations, seen: Seen, exactness: Exactness) -> list[str]:
+    if expected.history is None:
+        return []
+    found = [line for _, line in seen.history]
+    wanted = [_numbered(line, seen.number) for line in expected.history]
+    if len(found) == len(wanted) and all(map(lambda a, b: _alike(a, b, exactness), wanted, found)):
+        return []
+    return ["history:", *_side_by_side([str(line) for line in wanted], [str(line) for line in found])]
+
+
+def _numbered(line: Remembered, number: int) -> Remembered:
+    return Remembered(
+        **{line.role: line.text.replace("{n}", str(number)), "interrupted": line.interrupted},
+    )
+
+
+def _alike(wanted: Remembered, found: Remembered, exactness: Exactness) -> bool:
+    if (wanted.role, wanted.interrupted) != (found.role, found.interrupted):
+        return False
+    if exactness.word_error:
+        return _same(wanted.text, found.text, exactness)
+    return wanted.text == found.text or (wanted.interrupted and _same(wanted.text, found.text, exactness))
+
+
+def _same(wanted: str, found: str, exactness: Exactness) -> bool:
+    """Tell whether two texts have the same words, but for what may be wrong, and a few at the end."""
+    if word_error(wanted, found) <= exactness.word_error:
+        return True
+    ours, theirs = words(wanted), words(found)
+    size = min(len(ours), len(theirs))
+    return abs(len(ours) - len(theirs)) <= exactness.slack and (
+        not size or word_error(" ".join(ours[:size]), " ".join(theirs[:size])) <= exactness.word_error
+    )
+
+
+def _remembered(seen: Seen, exactness: Exactness) -> list[str]:
+    """Complain where the agent remembers other words of its own than were heard."""
+    complaints = []
+    remembered = {turn: line for turn, line in seen.history if line.role == "agent"}
+    for turn in sorted({*remembered, *(turn for turn, text in seen.heard.items() if text)}):
+        line, heard = remembered.get(turn), seen.heard.get(turn, "")
+        slack = exactness.slack if line is None or line.interrupted else 0
+        if not _same(heard, line.text if line else "", exactness._replace(slack=slack)):
+            told = line or "nothing"
+            complaints.append(f"turn {turn}: the agent remembers {told!s}; heard was: {heard or 'nothing'}")
+    return complaints
+
+
+def _answers(expected: Expectations, seen: Seen) -> list[str]:
+    limit = expected.answers_within
+    if limit is None:
+        return []
+    complaints = []
+    for at, event in enumerate(seen.events):
+        if event.kind is Kind.UNDERSTOOD:
+            ended = max((e.at for e in seen.events[: at + 1] if e.kind is Kind.SAID), default=event.at)
+            answer = next((e for e in seen.events[at:] if e.kind is Kind.SPEAKS), None)
+            if answer is None:
+                complaints.append(f"never answered: {event}")
+            elif answer.at - ended > limit + _EPSILON_S:
+                complaints.append(f"answered after {answer.at - ended:.3f} s, expected {limit:g} s: {event}")
+    return complaints
+
+
+def _side_by_side(wanted: Sequence[str], found: Sequence[str]) -> list[str]:
+    lines = []
+    for at in range(max(len(wanted), len(found))):
+        ours = wanted[at] if at < len(wanted) else "(nothing)"
+        theirs = found[at] if at < len(found) else "(nothing)"
+        lines += [f"    {ours}"] if ours == theirs else [f"  - {ours}", f"  + {theirs}"]
+    return lines

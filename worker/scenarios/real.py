@@ -1,0 +1,6 @@
+"""stub"""
+
+
+class RealCast:
+    def __init__(self, folder):
+        pass
