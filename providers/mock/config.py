@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 
 from providers.mock.script import NO_DELAY, Delay, Fault
 from voicebackend.audio import MAX_RATE, MIN_RATE
-from voicebackend.config import Duration, seconds
+from voicebackend.durations import Duration, seconds
 from voicebackend.interfaces import EngineConfig
 
 Role = Literal["stt", "tts", "s2s", "vad", "turn", "noise"]

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from voicebackend.config import Duration, seconds
+from voicebackend.durations import Duration, seconds
 from voicebackend.errors import ErrorCode, from_code
 from voicebackend.interfaces import EngineConfig
 

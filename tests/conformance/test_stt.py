@@ -81,6 +81,19 @@ class SttSuite:
         await push(stream, SILENCE)
         assert (await stream.finish()).text == partials[-1]
 
+    async def test_every_pause_is_reported_as_flushed(self, engine: SpeechToText, said: list[Said]) -> None:
+        """The end of a turn is decided on it: also when there is no news, and when nothing was said."""
+        reported: asyncio.Queue[Recognition] = asyncio.Queue()
+        stream = await engine.stream(reported.put_nowait)
+        await push(stream, said[0][0])
+        for _ in range(2):
+            await stream.pause()
+            async with asyncio.timeout(30):
+                while not (await reported.get()).flushed:
+                    pass
+            await stream.push(bytes(640))
+        await stream.aclose()
+
     async def test_speech_after_a_pause_belongs_to_the_utterance(self, engine: SpeechToText, said: list[Said]) -> None:
         """Paused again, it is recognised with what came before."""
         (first, words), (second, more) = said[:2]

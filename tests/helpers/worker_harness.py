@@ -183,6 +183,16 @@ class Caller:
         assert event is not None
         return event
 
+    async def until_audio(self, seconds: float, timeout_s: float = 10.0) -> None:
+        """Return when this much agent audio has come."""
+        wanted = round(seconds * self.sample_rate) * 2
+        async with asyncio.timeout(timeout_s), self._changed:
+            await self._changed.wait_for(lambda: len(self.audio) >= wanted)
+
+    async def report_played(self, turn: int, *, ms: float, final: bool) -> None:
+        """Do what the gateway does when a turn was paused or cleared."""
+        await self.send(Kind.PLAYED, {"ms": ms, "estimated": True, "final": final}, turn=turn)
+
     async def log(self) -> list[dict[str, Any]]:
         """Return the session's log."""
         entries: Any = await self.redis.xrange(self.deployment.keys.session_log(self.session))

@@ -132,11 +132,14 @@ async def test_speaking_over_the_agent_clears_its_audio(place: Place, tasks: Scr
     tasks.script = lambda turn, attempt: ["A very long sentence that goes on and on for a while. "] * 5
     await caller.speak(SPEECH)
     await caller.until("audio_start", turn=1)
+    await caller.until_audio(1.5)
     await caller.speak(SPEECH * 3)
     await caller.until("clear", turn=1)
+    await caller.report_played(1, ms=1500.0, final=True)
     await caller.until("transcript", role="user", turn=2, final=True)
     spoken_by_agent = [entry for entry in await caller.log() if entry.get("role") == "agent"]
-    assert spoken_by_agent[0]["interrupted"] is True
+    # 60 ms a letter: 25 of them
+    assert [(entry["text"], entry["interrupted"]) for entry in spoken_by_agent] == [("A very long sentence that", True)]
 
 
 async def test_an_unclaimed_task_is_published_again(place: Place, tasks: ScriptedTasks) -> None:

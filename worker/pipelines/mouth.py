@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,6 +12,7 @@ from typing import Protocol
 from voicebackend.audio import SAMPLE_BYTES, Resampler
 from voicebackend.hooks import Stage
 from voicebackend.interfaces import TextToSpeech, TransportLink, WordTime
+from voicebackend.levels import Limiter
 from voicebackend.telemetry import span
 from worker.pipelines.playout import Playout
 from worker.pipelines.saying import Saying
@@ -22,8 +23,8 @@ logger = logging.getLogger(__name__)
 
 READY_PIECES = 64
 """Pieces of audio that may wait to be played."""
-_OFFLOAD_BYTES = 24_000
-"""Bytes of PCM from which resampling takes over 2 ms and goes to a thread."""
+SLICE_BYTES = 24_000
+"""Of what an engine yields, this much is converted at once: about 0.3 ms, then others have their turn."""
 
 
 class Progress(Protocol):
@@ -56,8 +57,9 @@ class Mouth:
     def __init__(self, tts: TextToSpeech, link: TransportLink, processors: Processors) -> None:
         self._tts, self._link, self._processors = tts, link, processors
         self._busy = asyncio.Lock()
-        self._resampler = Resampler(tts.sample_rate, link.sample_rate)
         self._rate = link.sample_rate
+        self._resampler = Resampler(tts.sample_rate, self._rate)
+        self._limiter = Limiter(self._rate)
 
     async def say(
         self, playout: Playout, clauses: AsyncIterator[Clause], progress: Progress, *, may_play: asyncio.Event
@@ -67,20 +69,17 @@ class Mouth:
         Until ``may_play`` is set, the first clause is made and none is heard.
         """
         ready: asyncio.Queue[Piece | None] = asyncio.Queue(READY_PIECES)
-        async with self._busy:
-            try:
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(self._synthesise(clauses, ready, progress, may_play), name=f"tts-{playout.turn}")
-                    group.create_task(self._play(playout, ready, progress, may_play), name=f"playout-{playout.turn}")
-            except BaseException:
-                self._rate = 0  # a thread may still be at work on what was cut off: begin anew
-                raise
+        async with self._busy, asyncio.TaskGroup() as group:
+            group.create_task(self._synthesise(clauses, ready, progress, may_play), name=f"tts-{playout.turn}")
+            group.create_task(self._play(playout, ready, progress, may_play), name=f"playout-{playout.turn}")
 
     async def play(self, playout: Playout, pcm: bytes, sample_rate: int) -> None:
         """Play audio of the application's own; returns when it has been played."""
         async with self._busy:
             resampler = Resampler(sample_rate, self._link.sample_rate)
-            await playout.write(await asyncio.to_thread(resampler.process, pcm) + resampler.flush())
+            for piece in _sliced(pcm):
+                await playout.write(resampler.process(piece))
+            await playout.write(resampler.flush())
             await playout.flush()
             await playout.played()
 
@@ -111,27 +110,26 @@ class Mouth:
             async for made in audio:
                 if isinstance(made, WordTime):
                     saying.words.append(made)
-                else:
-                    await self._finish(saying, await self._resample(made), ready)
+                    continue
+                for piece in _sliced(made):
+                    await self._finish(saying, self._resampler.process(piece), ready)
         await self._finish(saying, self._resampler.flush(), ready)
 
     async def _finish(self, saying: Saying, pcm: bytes, ready: asyncio.Queue[Piece | None]) -> None:
         if self._processors:
             pcm = await self._processors.process(pcm, stage=Stage.POST_TTS, sample_rate=self._rate)
+        pcm = self._limiter.process(pcm)
         if pcm:
             saying.made_ms += len(pcm) / SAMPLE_BYTES / self._rate * 1000
             await ready.put(Piece(saying=saying, pcm=pcm))
 
-    async def _resample(self, pcm: bytes) -> bytes:
-        if len(pcm) > _OFFLOAD_BYTES:
-            return await asyncio.to_thread(self._resampler.process, pcm)
-        return self._resampler.process(pcm)
-
     def _tune(self) -> None:
-        """Begin a turn; anew after one that was cut off, or for a caller who came back at another rate."""
+        """Begin a turn: forget what one that was cut off left behind, and follow a caller who came back."""
+        self._resampler.flush()
         if self._rate != self._link.sample_rate:
             self._rate = self._link.sample_rate
-            self._resampler = Resampler(self._tts.sample_rate, self._rate)
+            self._resampler.retarget(self._rate)
+            self._limiter = Limiter(self._rate)
 
     async def _play(
         self, playout: Playout, ready: asyncio.Queue[Piece | None], progress: Progress, may_play: asyncio.Event
@@ -147,3 +145,7 @@ class Mouth:
         await playout.flush()
         progress.all_sent()
         await playout.played()
+
+
+def _sliced(pcm: bytes) -> Iterator[bytes]:
+    return (pcm[at : at + SLICE_BYTES] for at in range(0, len(pcm), SLICE_BYTES))

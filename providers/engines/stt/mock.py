@@ -87,7 +87,7 @@ class _Stream(SttStream):
         self._cancel_timer()
         loop = asyncio.get_running_loop()
         self._ready_at = loop.time() + self._delay_s
-        self._timer = loop.call_later(self._delay_s, lambda: self._report(self._text()))
+        self._timer = loop.call_later(self._delay_s, self._flush)
 
     async def finish(self) -> Recognition:
         """Return the script's next line once its delay is over, or fail as it says."""
@@ -115,6 +115,9 @@ class _Stream(SttStream):
     def _report(self, text: str) -> None:
         if text and self._settings.partials:
             self._on_partial(Recognition(text=text, final=False))
+
+    def _flush(self) -> None:
+        self._on_partial(Recognition(text=self._text(), final=False, flushed=True))
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:

@@ -13,7 +13,7 @@ _PARTIAL_BYTES = PIPELINE_RATE * SAMPLE_BYTES // 2
 """New audio after which what was said so far is decoded: half a second."""
 _PARTIAL_SHARE = 4
 """And at least this part of the segment, a quarter, so that a long one is not decoded over and over."""
-_TAIL_BYTES = round(1.2 * PIPELINE_RATE) * SAMPLE_BYTES
+_TAIL_BYTES = round(2.0 * PIPELINE_RATE) * SAMPLE_BYTES
 """Silence that a pause may last before the turn ends; more than that was speech."""
 
 Recognise = Callable[[bytes], "asyncio.Future[str]"]
@@ -100,13 +100,13 @@ class UtteranceStream(SttStream):
 
     def _report(self, future: asyncio.Future[str]) -> None:
         """Pass a guess on if it is still wanted; if it failed, ``finish`` tells."""
-        wanted = future is self._guess or future is self._pause
-        if not wanted or future.cancelled() or future.exception():
+        flushed = future is self._pause
+        if not (flushed or future is self._guess) or future.cancelled() or future.exception():
             return
         text = _joined([*(part.result() for part in self._closed if _succeeded(part)), future.result()])
-        if text and text != self._reported:
+        if flushed or (text and text != self._reported):
             self._reported = text
-            self._on_partial(Recognition(text=text, final=False))
+            self._on_partial(Recognition(text=text, final=False, flushed=flushed))
 
     def _drop_guesses(self) -> None:
         self._drop(self._guess)

@@ -92,7 +92,7 @@ async def test_the_worker_hears_how_much_was_played(api: Any, worker: Any, until
 
         def played() -> bool:
             reports = worker.heard(session, Kind.PLAYED)
-            return bool(reports) and reports[-1].json() == {"ms": 600.0, "estimated": True}
+            return bool(reports) and reports[-1].json() == {"ms": 600.0, "estimated": True, "final": False}
 
         await until(played)
         assert [frame.turn for frame in worker.heard(session, Kind.PLAYED)].count(3) >= 2
