@@ -71,7 +71,7 @@ class AgentTurn:
         if record.lane < 0:
             raise SessionNotActive("agents.turn", "the session is in no lane")
         lane = shared.keys.lane(record.lane)
-        reply = AgentReply(shared.audio, lane, session=self._id, turn=self._turn, attempt=self._attempt)
+        reply = AgentReply(shared.wire, lane, session=self._id, turn=self._turn, attempt=self._attempt)
         await reply.started()
         await self._speak(record, claimed, reply)
 
