@@ -50,11 +50,11 @@ async def _apply(shared: TaskContext, session_id: str) -> None:
 
 
 async def _forget_turns(shared: TaskContext, session_id: str) -> None:
-    """Delete what agents noted of the turns, which may be what was said."""
+    """Delete what lies with the turns: what was said, a guess at one that was never finished, what agents noted."""
     entries: Any = await shared.state.xrange(shared.keys.session_log(session_id))
     said = (decode_log(fields).get("turn") for _, fields in entries)
     last = max((turn for turn in said if isinstance(turn, int)), default=0)
-    await shared.state.delete(*(shared.keys.turn(session_id, turn) for turn in range(last + 1)))
+    await shared.state.delete(*(shared.keys.turn(session_id, turn) for turn in range(last + 2)))
 
 
 async def kept_s(hook: DataRetentionHook | None, data_class: str, record: SessionRecord) -> int:

@@ -16,7 +16,9 @@ from control.tasks.agents import AgentTurn
 from voicebackend import agents, channel
 from voicebackend._redis import connect
 from voicebackend.agents import Turn
+from voicebackend.client.local_agent import LocalAgent
 from voicebackend.errors import AgentError, OperationTimeout
+from voicebackend.remote import Objects, Remote
 from voicebackend.settings import Deployment
 from voicebackend.tasks import Task
 from worker import task_agent
@@ -243,6 +245,31 @@ async def test_an_agent_that_does_not_speculate_is_asked_when_the_caller_has_fin
     await question.commit(FINAL)
     assert await answer == FINAL
     assert [(turn.attempt, turn.speculative) for turn in asked] == [(2, False)]
+
+
+async def test_a_callback_of_the_embedding_process_is_called_when_the_caller_has_finished(
+    line: Line, shared: TaskContext, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It knows nothing of speculation, and is called once a turn, with all that was said."""
+    heard: list[str] = []
+    async with (
+        Objects(deployment.audio_url, deployment.keys) as objects,
+        Remote(deployment.audio_url, deployment.keys) as caller,
+    ):
+        monkeypatch.setattr("control.agents.lookup.remote.current", lambda: caller)
+        callback = LocalAgent(lambda said: heard.append(said) or f"I heard {said}", of_transcript=True)
+        await shared.state.hset(shared.keys.session(a_placed_record().id), "agent", objects.register(callback))
+        dropped, _ = line.ask("a tab", speculative=True)
+        await line.claimed(1)
+        await dropped.cancel()
+        await line.all_done()
+        question, answer = line.ask(GUESS, speculative=True)
+        await line.claimed(2)
+        await asyncio.sleep(0.1)
+        assert heard == []
+        await question.commit(FINAL)
+        assert await answer == f"I heard {FINAL}"
+        assert heard == [FINAL]
 
 
 async def test_a_speculation_that_nobody_ends_times_out(
