@@ -19,7 +19,7 @@ from voicebackend._importer import load
 from voicebackend.agents import load_agents
 from voicebackend.config import BackendConfig
 from voicebackend.errors import InvalidConfig
-from voicebackend.process import observe
+from voicebackend.process import observe, settle
 from voicebackend.settings import Deployment
 from voicebackend.tasks import TASKS, Queue
 
@@ -80,6 +80,7 @@ def _start(sender: Any, **_: Any) -> None:
 
 def _warm_up(**_: Any) -> None:
     context.current()
+    settle()
 
 
 def _recycle() -> None:

@@ -79,6 +79,8 @@ class FrameCutter:
 
     def push(self, pcm: bytes) -> list[bytes]:
         """Take PCM in and return the frames that are complete."""
+        if not self._rest and len(pcm) == self._frame_bytes:
+            return [pcm]
         data = self._rest + pcm
         whole = len(data) - len(data) % self._frame_bytes
         self._rest = data[whole:]

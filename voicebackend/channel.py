@@ -23,8 +23,8 @@ from voicebackend.streams import FIELD, MAX_BUNDLE, MAX_FRAMES, STREAM_TTL_S, Fr
 
 logger = logging.getLogger(__name__)
 
-FLUSH_S = 0.002
-"""Seconds within which what goes to the same stream shares an entry."""
+FLUSH_S = 0.004
+"""Seconds within which what goes to the same stream shares an entry: half of it is what a busy stream adds."""
 BUFFER_S = 6.0
 """Seconds of frames kept while Redis does not answer."""
 MAX_PENDING = 20_000

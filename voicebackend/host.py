@@ -25,7 +25,7 @@ from typing import Any
 from voicebackend._importer import load
 from voicebackend.config import BackendConfig
 from voicebackend.errors import PipelineError, VoiceBackendError, as_error
-from voicebackend.process import loop_factory, observe
+from voicebackend.process import loop_factory, observe, settle
 from voicebackend.remote import Remote, use
 from voicebackend.settings import Deployment
 
@@ -43,6 +43,7 @@ async def run(names: Sequence[str], config: BackendConfig, deployment: Deploymen
             serve = load(name, field="service")
             service = await stack.enter_async_context(serve(config, deployment, remote=remote))
             ready |= {key: getattr(service, key) for key in ("url", "api_key") if hasattr(service, key)}
+        settle()
         _say(ready)
         await ended.wait()
 

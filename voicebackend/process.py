@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -18,6 +19,8 @@ from voicebackend.telemetry import configure
 logger = logging.getLogger(__name__)
 
 LOG_LEVEL = "VOICEBACKEND_LOG_LEVEL"
+GC_THRESHOLD = (10_000, 20, 20)
+"""Objects made before the youngest are looked at, and how many of such looks before older ones are."""
 
 
 def log_level(environ: Mapping[str, str] = os.environ) -> str:
@@ -67,8 +70,19 @@ async def _until_signalled(serving: AbstractAsyncContextManager[Any]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with serving:
+        settle()
         await stop.wait()
         logger.info("stopping")
+
+
+def settle() -> None:
+    """Once everything is loaded: let the garbage collector leave it alone, and look less often.
+
+    Otherwise it walks modules and models hundreds of thousands of objects long while a caller waits for a frame.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLD)
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:

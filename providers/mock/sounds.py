@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated
 
+import numpy as np
 from pydantic import Field
 
 from voicebackend.audio import SAMPLE_BYTES, to_samples
@@ -18,8 +19,10 @@ PieceLength = Annotated[Duration, seconds(0.02, 10)]
 
 def is_louder(pcm: bytes, threshold: int) -> bool:
     """Tell whether a sample of this PCM is above the threshold, in either direction."""
+    if not threshold:
+        return any(pcm)
     samples = to_samples(pcm)
-    return bool(len(samples)) and max(int(samples.max()), -int(samples.min())) > threshold
+    return bool(len(samples)) and max(int(np.maximum.reduce(samples)), -int(np.minimum.reduce(samples))) > threshold
 
 
 def pieces(pcm: bytes, seconds: float | None, sample_rate: int) -> Iterator[bytes]:
