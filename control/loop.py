@@ -9,6 +9,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from concurrent.futures import wait
 from typing import Any, TypeVar
@@ -21,6 +22,9 @@ T = TypeVar("T")
 STUCK_S = 2.0
 """Seconds past a deadline after which the loop itself, not only the coroutine, must be stuck."""
 
+TO_THREAD = 256
+"""Calls of ``asyncio.to_thread`` at once: async agents wait there, in ``turn.once``, for callers to finish."""
+
 
 class LoopStuck(OperationTimeout):
     """Something blocks the event loop: an async agent must await, or do its work in ``asyncio.to_thread``."""
@@ -31,6 +35,7 @@ class LoopThread:
 
     def __init__(self) -> None:
         self._loop = loop_factory()()
+        self._loop.set_default_executor(ThreadPoolExecutor(TO_THREAD, thread_name_prefix="to-thread"))
         self._thread = threading.Thread(target=self._loop.run_forever, name="tasks-loop", daemon=True)
         self._thread.start()
 

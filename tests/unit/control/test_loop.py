@@ -129,3 +129,14 @@ def test_a_forked_child_starts_a_loop_of_its_own() -> None:
     while (done := os.waitpid(child, os.WNOHANG)) == (0, 0) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert done == (child, 0)
+
+
+def test_many_calls_wait_in_threads_at_once() -> None:
+    """Those of async agents wait for callers: few threads would let callers wait for each other."""
+    together = threading.Barrier(64)
+
+    async def all_wait() -> None:
+        await asyncio.gather(*(asyncio.to_thread(together.wait, 20) for _ in range(64)))
+
+    loop.run(all_wait(), 30)
+    assert not together.broken
