@@ -169,7 +169,7 @@ class SessionRunner:
                 await self._attach(pipeline, frame)
                 return None
             case Kind.DETACH:
-                return await self._detach(frame, wait_s)
+                return await self._detach(pipeline, frame, wait_s)
             case Kind.CLOSE:
                 self._reason = self._reason or str(frame.json().get("reason") or Reason.CLOSED)
             case Kind.HOLD if self._is_attached(frame):
@@ -194,10 +194,11 @@ class SessionRunner:
             await self._note(self._log.session(SessionState.ACTIVE))
             await self._report(SessionState.ACTIVE)
 
-    async def _detach(self, frame: Frame, wait_s: float | None) -> float | None:
+    async def _detach(self, pipeline: Pipeline, frame: Frame, wait_s: float | None) -> float | None:
         told = frame.json()
         if not self._is_attached(frame):
             return wait_s  # a socket that another has replaced
+        pipeline.left()
         self._link.attachment = None
         if told.get("stopped"):
             self._reason = Reason.HANGUP

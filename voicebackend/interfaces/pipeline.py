@@ -52,6 +52,9 @@ class Pipeline:
         """Tell a caller who has just connected what the conversation is doing."""
         raise NotImplementedError
 
+    def left(self) -> None:
+        """Hear that the caller's socket is gone; ``greet`` follows if the caller comes back."""
+
     def push(self, pcm: bytes) -> None:
         """Take caller audio, 16 kHz, in order; never waits, bounded inside."""
         raise NotImplementedError

@@ -137,6 +137,11 @@ class Floor:
             self._end(answer)
             self._on_state(PipelineState.LISTENING)
 
+    def again(self) -> None:
+        """Play what is being said to another socket of the same caller."""
+        if self._answer is not None:
+            self._answer.playout.again()
+
     def hold(self, on: bool) -> None:
         """Stand still while the caller is on hold."""
         self._do(Verdict.HOLD if on else Verdict.RESUME)

@@ -31,6 +31,12 @@ class Pacer:
             self._ends_at = max(self._ends_at, self._held_at) + now - self._held_at
         self._held_at = None
 
+    def rewind(self, now: float) -> float:
+        """Forget what was sent and is not yet played; return the seconds that were."""
+        self.sent_s = self.played_s(now)
+        self._ends_at = None
+        return self.sent_s
+
     def delay(self, now: float) -> float:
         """Return the seconds to wait at ``now`` before sending more."""
         return max(0.0, self.remaining(now) - AHEAD_S)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from collections import deque
 
-from voicebackend.audio import SAMPLE_BYTES, FrameCutter
-from voicebackend.events import Clear, Pause, Resume
+from voicebackend.audio import FRAME_MS, SAMPLE_BYTES, FrameCutter
+from voicebackend.events import AudioStart, Clear, Pause, Resume
 from voicebackend.interfaces import TransportLink
 from worker.pipelines.pacing import Pacer
 
 BATCH_S = 0.08
 """Seconds of audio sent at once when far enough ahead: a wake-up a frame would cost more than the frame."""
+RECENT_FRAMES = 50
+"""Frames kept to be sent again to a caller who comes back: more than may be on their way."""
 REPORT_S = 0.4
 """Seconds that the gateway has to say how much was heard; then the pace of sending tells."""
 
@@ -27,6 +31,9 @@ class Playout:
         self._runs.set()
         self._told_ms: float | None = None
         self._cleared = False
+        self._recent: deque[bytes] = deque(maxlen=RECENT_FRAMES)
+        self._again: deque[bytes] = deque()
+        self._base_ms = 0.0
 
     def __repr__(self) -> str:
         return f"<Playout of turn {self.turn} [{self.sent_ms:.0f} ms sent{', held' if self.held else ''}]>"
@@ -69,6 +76,15 @@ class Playout:
         self._runs.set()
         self._link.event(Resume(turn=self.turn))
 
+    def again(self) -> None:
+        """Play to another socket of the same caller: what the one before had not played yet is sent once more."""
+        sent_s = self._pacer.sent_s
+        self._base_ms = self._pacer.rewind(self._loop.time()) * 1000
+        missed = math.ceil((sent_s * 1000 - self._base_ms) / FRAME_MS - 1e-6)
+        self._again = deque([*self._recent, *self._again][-(missed + len(self._again)) :] if missed else self._again)
+        if sent_s:
+            self._link.event(AudioStart(turn=self.turn))
+
     def clear(self) -> None:
         """Drop what was not yet played, and send nothing more."""
         if self._cleared:
@@ -82,7 +98,7 @@ class Playout:
 
     def told(self, ms: float, *, final: bool) -> None:
         """Take the gateway's report of how much was heard; ``final`` when it stands still."""
-        self._told_ms = ms
+        self._told_ms = self._base_ms + ms
         if final and self.held:
             self._told.set()
 
@@ -97,8 +113,13 @@ class Playout:
 
     async def played(self) -> None:
         """Return when all that was sent has been played."""
-        while not self._cleared and (left_s := self.remaining_s()) > 0:
-            await (self._runs.wait() if self.held else asyncio.sleep(left_s))
+        while not self._cleared and (self._again or self.held or self.remaining_s() > 0):
+            if self.held:
+                await self._runs.wait()
+            elif self._again:
+                await self._one(self._again.popleft())
+            else:
+                await asyncio.sleep(self.remaining_s())
 
     def remaining_s(self) -> float:
         """Return the seconds of what was sent that are still to be played."""
@@ -110,10 +131,16 @@ class Playout:
 
     async def _send(self, frame: bytes) -> None:
         await self._runs.wait()
+        while self._again:
+            await self._one(self._again.popleft())
+        await self._one(frame)
+
+    async def _one(self, frame: bytes) -> None:
         while not self._cleared and (delay := self._pacer.delay(self._loop.time())) > 0:
             await asyncio.sleep(delay + BATCH_S)
             await self._runs.wait()
         if self._cleared:
             return
+        self._recent.append(frame)
         self._link.play(self.turn, frame)
         self._pacer.sent(len(frame) / SAMPLE_BYTES / self._rate, self._loop.time())

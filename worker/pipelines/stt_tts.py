@@ -117,11 +117,20 @@ class SttTtsPipeline(Pipeline):
     def greet(self) -> None:
         """Tell a caller who has just connected what the conversation is doing; the first time, greet."""
         self._link.event(State(state=self._state))
-        if not self._greeted:
+        if self._greeted:
+            self._floor.again()
+            self._floor.hold(self._ear.deaf)
+            self._minded()
+        else:
             self._greeted = True
             if self._settings.greeting is not None:
                 self._floor.announce(0, self._settings.greeting)
             self._minded()
+
+    def left(self) -> None:
+        """Stand still until the caller is back."""
+        self._floor.hold(True)
+        self._presence.active()
 
     # What the ear reports
 
