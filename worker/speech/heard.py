@@ -12,7 +12,7 @@ from worker.speech.clauses import Clause
 TOLERANCE_MS = 20.0
 """A word counts this much before its end: what is played is told in frames of 20 ms, so up to one is not told yet; and
 who hears all but the last 20 ms of a word has heard the word."""
-TYPICAL_MS = 65.0
+TYPICAL_MS = 60.0
 """Of speech for a byte of text, to reckon how long a clause will be whose audio is not complete."""
 
 
