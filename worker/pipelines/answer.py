@@ -112,7 +112,10 @@ class Answer:
         await asyncio.gather(self._task, return_exceptions=True)
         await self._question.cancel()
         if self._committed.is_set() and not self._noted:
-            text = heard(self._sayings, await self.playout.heard_ms())
+            played_ms = await self.playout.heard_ms()
+            if self._sayings:
+                await self._mouth.cut_off(_played_of(self._sayings[-1], played_ms))
+            text = heard(self._sayings, played_ms)
             await self._note(text, interrupted=True)
             logger.info("turn interrupted", extra={"turn": self.turn, "characters": len(text)})
 
@@ -120,8 +123,7 @@ class Answer:
         """Answer; an agent that fails costs the turn, not the session."""
         with span("turn", turn=self.turn):
             try:
-                async with aclosing(self._clauses()) as clauses:
-                    await self._mouth.say(self.playout, clauses, self, may_play=self._committed)
+                await self._speak()
             except* Exception as group:
                 logger.exception("speech failed", extra={"turn": self.turn})
                 self._failed = as_error(_first(group)) or PipelineError("speech", "speech synthesis failed")
@@ -129,6 +131,10 @@ class Answer:
             if not self._noted:
                 await asyncio.shield(self._note(written(self._sayings)))
             logger.info("turn answered", extra={"turn": self.turn, "clauses": len(self._sayings)})
+
+    async def _speak(self) -> None:
+        async with aclosing(self._clauses()) as clauses:
+            await self._mouth.say(self.playout, clauses, self, may_play=self._committed)
 
     async def _clauses(self) -> AsyncGenerator[Clause, None]:
         cutter = ClauseCutter(normalise=self._settings.normalise)
@@ -184,7 +190,8 @@ class Answer:
             if self._timed:
                 self._watch.record()
                 self._link.event(Turn(turn=self.turn, latency_ms=self._watch.latency()))
-        self._link.event(Transcript(role="agent", text=saying.clause.text, final=False, turn=self.turn))
+        if saying.clause.text:
+            self._link.event(Transcript(role="agent", text=saying.clause.text, final=False, turn=self.turn))
 
     def all_made(self) -> None:
         """Note that its length is known."""
@@ -225,6 +232,10 @@ class Answer:
 
 def _end_ms(saying: Saying) -> float:
     return (saying.start_ms or 0.0) + saying.made_ms
+
+
+def _played_of(saying: Saying, played_ms: float) -> float:
+    return 0.0 if saying.start_ms is None else max(0.0, played_ms - saying.start_ms)
 
 
 def _first(error: BaseException) -> BaseException:

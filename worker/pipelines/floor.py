@@ -48,7 +48,7 @@ class Floor:
         mouth: Mouth,
         link: TransportLink,
         log: Log,
-        agent: Agent,
+        agent: Agent | None,
         settings: Conversation,
         on_state: Callable[[PipelineState], None],
         on_free: Callable[[], None],
@@ -151,7 +151,7 @@ class Floor:
     def guess(self, turn: int, text: str) -> None:
         """Let the agent begin on what the caller seems to have said, if the floor is free."""
         free = self._answer is None and not self._cutting  # what was cut off must be in the agent's memory first
-        if not self._settings.speculate or not free or self._guesses >= MAX_GUESSES:
+        if self._agent is None or not self._settings.speculate or not free or self._guesses >= MAX_GUESSES:
             return
         if self._guess is not None and self._guess.answer.turn == turn and close_enough(self._guess.text, text):
             return
@@ -167,6 +167,7 @@ class Floor:
 
     async def reply(self, turn: int, utterance: Utterance) -> None:
         """Answer what the caller said; with the guess, if that was right. The floor is free."""
+        assert self._agent is not None  # noqa: S101 - without one, nobody is asked
         guess, self._guess, self._guesses = self._guess, None, 0
         if guess is not None and guess.answer.turn == turn and close_enough(guess.text, utterance.text):
             answer = guess.answer
@@ -175,13 +176,13 @@ class Floor:
         else:
             self._drop(guess)
             answer = self._begin(self._agent.ask(turn, utterance.text))
-        self._take(answer)
+        self.take(answer)
         answer.commit(speech_end=utterance.speech_end, decided=utterance.decided)
 
     def announce(self, turn: int, text: str) -> asyncio.Task[None]:
         """Say something of our own accord; the task ends when it has been heard or was cut off."""
         answer = self._begin(Announcement(turn, text))
-        self._take(answer)
+        self.take(answer)
         answer.announce()
         return answer.task
 
@@ -201,7 +202,8 @@ class Floor:
             on_state=self._on_state,
         )
 
-    def _take(self, answer: Answer) -> None:
+    def take(self, answer: Answer) -> None:
+        """Give an answer the floor, which is free."""
         self._answer, self._playing, self._onset = answer, Playing.ON, None
         answer.task.add_done_callback(lambda _: self._done(answer))
 

@@ -33,6 +33,24 @@ class Utterance:
     """When the turn was taken to be over; seconds of the loop's clock."""
 
 
+class Hearing(Protocol):
+    """An ear, as a conversation uses it."""
+
+    deaf: bool
+    """Audio is not heard: the caller is on hold."""
+
+    @property
+    def hears_speech(self) -> bool:
+        """Whether the caller is within a turn."""
+        ...
+
+    def push(self, pcm: bytes) -> None:
+        """Take caller audio; never waits."""
+
+    async def run(self) -> None:
+        """Listen until cancelled, or until there is nothing more to hear."""
+
+
 class Listener(Protocol):
     """Hears of what the ear noticed, in order; what returns at once must, the rest may take its time."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from voicebackend.audio import SAMPLE_BYTES, Resampler
 from voicebackend.hooks import Stage
@@ -54,8 +54,17 @@ class Piece:
 class Mouth:
     """Speaks for one session, one turn at a time."""
 
-    def __init__(self, tts: TextToSpeech, link: TransportLink, processors: Processors) -> None:
+    def __init__(
+        self,
+        tts: TextToSpeech,
+        link: TransportLink,
+        processors: Processors,
+        *,
+        stage: Stage = Stage.POST_TTS,
+        on_cut: Callable[[float], Awaitable[None]] | None = None,
+    ) -> None:
         self._tts, self._link, self._processors = tts, link, processors
+        self._stage, self._on_cut = stage, on_cut
         self._busy = asyncio.Lock()
         self._rate = link.sample_rate
         self._resampler = Resampler(tts.sample_rate, self._rate)
@@ -68,10 +77,50 @@ class Mouth:
 
         Until ``may_play`` is set, the first clause is made and none is heard.
         """
+        await self._run(lambda ready: self._synthesise(clauses, ready, progress, may_play), playout, progress, may_play)
+
+    async def relay(
+        self,
+        playout: Playout,
+        saying: Saying,
+        audio: AsyncGenerator[bytes, None],
+        progress: Progress,
+        *,
+        may_play: asyncio.Event,
+    ) -> None:
+        """Like ``say``, but play audio that comes with its text, as one saying that grows; PCM at the engine's rate."""
+        await self._run(lambda ready: self._convert(saying, audio, ready, progress), playout, progress, may_play)
+
+    async def cut_off(self, played_ms: float) -> None:
+        """Hear that speech was cut off when so much of its last clause had been played."""
+        if self._on_cut is not None:
+            await self._on_cut(played_ms)
+
+    async def _run(
+        self,
+        make: Callable[[asyncio.Queue[Piece | None]], Coroutine[Any, Any, None]],
+        playout: Playout,
+        progress: Progress,
+        may_play: asyncio.Event,
+    ) -> None:
         ready: asyncio.Queue[Piece | None] = asyncio.Queue(READY_PIECES)
         async with self._busy, asyncio.TaskGroup() as group:
-            group.create_task(self._synthesise(clauses, ready, progress, may_play), name=f"tts-{playout.turn}")
+            group.create_task(make(ready), name=f"tts-{playout.turn}")
             group.create_task(self._play(playout, ready, progress, may_play), name=f"playout-{playout.turn}")
+
+    async def _convert(
+        self, saying: Saying, audio: AsyncGenerator[bytes, None], ready: asyncio.Queue[Piece | None], progress: Progress
+    ) -> None:
+        self._tune()
+        progress.clause_ready(saying)
+        async with aclosing(audio):
+            async for made in audio:
+                for piece in _sliced(made):
+                    await self._finish(saying, self._resampler.process(piece), ready)
+        await self._finish(saying, self._resampler.flush(), ready)
+        saying.complete = True
+        progress.all_made()
+        await ready.put(None)
 
     async def play(self, playout: Playout, pcm: bytes, sample_rate: int) -> None:
         """Play audio of the application's own; returns when it has been played."""
@@ -117,7 +166,7 @@ class Mouth:
 
     async def _finish(self, saying: Saying, pcm: bytes, ready: asyncio.Queue[Piece | None]) -> None:
         if self._processors:
-            pcm = await self._processors.process(pcm, stage=Stage.POST_TTS, sample_rate=self._rate)
+            pcm = await self._processors.process(pcm, stage=self._stage, sample_rate=self._rate)
         pcm = self._limiter.process(pcm)
         if pcm:
             saying.made_ms += len(pcm) / SAMPLE_BYTES / self._rate * 1000

@@ -1,0 +1,224 @@
+"""What every conversation has: whose words are answered when, what interrupts whom, and what silence leads to."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from dataclasses import replace
+from typing import Any
+
+from voicebackend.audio import PIPELINE_RATE
+from voicebackend.conversation import Conversation
+from voicebackend.errors import VoiceBackendError
+from voicebackend.events import Error, State, Transcript
+from voicebackend.interfaces import Pipeline, TransportLink
+from voicebackend.session import PIPELINE_TRANSITIONS, PipelineState, advance
+from voicebackend.streams import Frame
+from voicebackend.telemetry import frames_dropped
+from worker.pipelines.floor import Floor
+from worker.pipelines.hearing import Heard, Hearing, Utterance
+from worker.pipelines.mouth import Mouth
+from worker.pipelines.parts import Agent, Log
+from worker.pipelines.playout import Playout
+from worker.pipelines.presence import Presence
+from worker.turns.silence import Silence
+
+logger = logging.getLogger(__name__)
+
+MAX_ANNOUNCEMENTS = 64
+"""Pieces of the application's audio that may wait to be played."""
+
+
+class Dialogue(Pipeline):
+    """Listens to ``_ear``, which subclasses set; the floor is the agent's, or whoever answers in its place."""
+
+    _ear: Hearing
+
+    def __init__(
+        self, *, mouth: Mouth, link: TransportLink, log: Log, agent: Agent | None, conversation: Conversation
+    ) -> None:
+        self._link, self._log, self._settings = link, log, conversation
+        self._mouth = mouth
+        self._floor = Floor(
+            mouth=mouth,
+            link=link,
+            log=log,
+            agent=agent,
+            settings=conversation,
+            on_state=self._to,
+            on_free=self._freed,
+        )
+        self._presence = Presence(Silence(conversation, asyncio.get_running_loop().time()), self._prompt)
+        self._state = PipelineState.IDLE
+        self._turn = 0
+        self._greeted = False
+        self._waiting: Utterance | None = None
+        self._answering = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._running: list[asyncio.Task[str]] = []
+
+    async def open(self) -> None:
+        """Begin to listen."""
+        self._running = [
+            asyncio.create_task(self._listen(), name="ear"),
+            asyncio.create_task(self._presence.run(), name="presence"),
+        ]
+        self._to(PipelineState.LISTENING)
+
+    async def wait(self) -> str:
+        """Return why the call is to end, or raise when the ear fails."""
+        done, _ = await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+        return next(iter(done)).result()
+
+    async def aclose(self) -> None:
+        """Fall silent and stop listening."""
+        tasks = [*self._running, *self._tasks]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._floor.aclose()
+
+    def push(self, pcm: bytes) -> None:
+        """Take caller audio."""
+        self._ear.push(pcm)
+
+    def agent_frame(self, frame: Frame) -> None:
+        """Take what the agent's task says."""
+        self._floor.deliver(frame)
+
+    def played(self, turn: int, ms: float, *, final: bool = False) -> None:
+        """Hear how much of a turn the caller has heard."""
+        self._floor.played(turn, ms, final=final)
+
+    def hold(self, on: bool) -> None:
+        """Put the caller on hold, or take it off."""
+        self._ear.deaf = on
+        self._floor.hold(on)
+        self._minded()
+
+    def say(self, pcm: bytes) -> None:
+        """Play the application's audio once the agent is silent."""
+        if len(self._tasks) >= MAX_ANNOUNCEMENTS:
+            frames_dropped.add(1, {"where": "announcements"})
+            return
+        self._own(self._mouth.play(Playout(self._link, self._next_turn()), pcm, PIPELINE_RATE), "announcement")
+
+    def greet(self) -> None:
+        """Tell a caller who has just connected what the conversation is doing; the first time, greet."""
+        self._link.event(State(state=self._state))
+        if self._greeted:
+            self._floor.again()
+            self._floor.hold(self._ear.deaf)
+            self._minded()
+        else:
+            self._greeted = True
+            if self._settings.greeting is not None:
+                self._floor.announce(0, self._settings.greeting)
+            self._minded()
+
+    def left(self) -> None:
+        """Stand still until the caller is back."""
+        self._floor.hold(True)
+        self._presence.active()
+
+    # What the ear reports
+
+    def hears(self, heard: Heard) -> None:
+        """Give way to a caller who speaks over the agent, if that is what it is."""
+        self._presence.active()
+        self._floor.overlaps(heard)
+
+    def partial(self, text: str) -> None:
+        """Show what is being recognised."""
+        self._floor.goes_on(text)
+        self._link.event(Transcript(role="user", text=text, final=False, turn=self._turn + 1))
+
+    def may_be_over(self, text: str) -> None:
+        """Let the agent begin on it."""
+        if self._waiting is None:
+            self._floor.guess(self._turn + 1, text)
+
+    def said_nothing(self) -> None:
+        """Go on as if nothing had been."""
+        self._floor.nothing()
+        self._minded()
+
+    async def said(self, utterance: Utterance) -> None:
+        """Answer what the caller said, unless it was only a sign of listening."""
+        self._presence.answered()
+        if not self._floor.counts(utterance):
+            logger.info("backchannel", extra={"characters": len(utterance.text)})
+            self._floor.nothing()
+            self._minded()
+        elif self._floor.taken:
+            before = f"{self._waiting.text} " if self._waiting else ""
+            self._waiting = replace(utterance, text=before + utterance.text)
+        else:
+            await self._answer(utterance)
+
+    async def _answer(self, utterance: Utterance) -> None:
+        async with self._answering:
+            await self._floor.settled()
+            turn = self._next_turn()
+            self._to(PipelineState.PROCESSING)
+            heard = Transcript(role="user", text=utterance.text, final=True, turn=turn)
+            self._link.event(heard)
+            try:
+                await self._log.event(heard)
+            except VoiceBackendError as error:
+                self._link.event(Error(code=error.code, message=error.message))
+                self._floor.nothing()
+                self._freed()
+                return
+            await self._reply(turn, utterance)
+
+    async def _reply(self, turn: int, utterance: Utterance) -> None:
+        """Have it answered; the floor is free."""
+        await self._floor.reply(turn, utterance)
+
+    # What happens by itself
+
+    async def _listen(self) -> str:
+        await self._ear.run()
+        return "closed"
+
+    async def _prompt(self, text: str) -> None:
+        await self._floor.settled()
+        if not self._floor.taken:
+            await asyncio.wait({self._floor.announce(self._next_turn(), text)})
+
+    def _freed(self) -> None:
+        """The agent has finished."""
+        self._to(PipelineState.LISTENING)
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            self._own(self._answer(waiting), "answer")
+        else:
+            self._idle()
+
+    def _idle(self) -> None:
+        """Nobody waits for an answer."""
+        self._minded()
+
+    def _minded(self) -> None:
+        """Count silence if there is any."""
+        if self._greeted and not (self._floor.taken or self._ear.hears_speech or self._ear.deaf):
+            self._presence.quiet()
+        else:
+            self._presence.active()
+
+    def _next_turn(self) -> int:
+        self._turn += 1
+        return self._turn
+
+    def _own(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _to(self, state: PipelineState) -> None:
+        following = advance(PIPELINE_TRANSITIONS, self._state, state, op="pipeline")
+        if following is not self._state:
+            self._state = following
+            self._link.event(State(state=following))
