@@ -13,12 +13,12 @@ from aiohttp import web
 from control.gateway.downlink import Downlink
 from control.gateway.fence import Fence
 from control.gateway.handshake import CallerGone, receive
-from control.gateway.heard import HeardReports
 from control.gateway.uplink import FLUSH_S, Uplink
 from voicebackend.channel import Sender
 from voicebackend.codecs import Codec
 from voicebackend.errors import ConnectionTimeout, InvalidFormat, RateLimitExceeded, VoiceBackendError
 from voicebackend.events import CloseCode, Dtmf, Ended, Hold, Played, Ready, Stop
+from voicebackend.heard import HeardReports
 from voicebackend.playout import Playout
 from voicebackend.streams import Frame, Kind, json_payload
 from voicebackend.telemetry import frames_dropped, frames_late
