@@ -29,9 +29,10 @@ class ScriptedSpeaker:
 class ScriptedEar:
     """Reads tones."""
 
-    async def text(self, turn: Turn) -> str:
-        """Return the words that were heard of a turn; one that was cut short is not heard."""
-        return " ".join(word.text for word in turn.tape.words()[: turn.noted])
+    async def text(self, turn: Turn) -> tuple[str, str]:
+        """Return the words that were heard of a turn, and what was heard of one that was cut short."""
+        words = [word.text for word in turn.tape.words()]
+        return " ".join(words[: turn.noted]), " ".join(words[turn.noted :])
 
 
 class ScriptedCast:

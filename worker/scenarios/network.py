@@ -10,6 +10,7 @@ from typing import Protocol
 from voicebackend.audio import PIPELINE_RATE, FrameCutter, Resampler
 from voicebackend.codecs import open_codec
 from voicebackend.events import Ended, Message
+from voicebackend.heard import HeardReports
 from voicebackend.interfaces import Pipeline, TransportLink
 from voicebackend.playout import Playout
 from worker.scenarios.format import PhoneScript
@@ -47,14 +48,14 @@ class Gateway(TransportLink):
 
     def __init__(self, script: PhoneScript, phone: Receiver) -> None:
         self.sample_rate = script.rate
-        self._reports_itself, self._phone = script.reports, phone
+        self._phone = phone
         self._codec = open_codec(script.encoding, script.rate)
         self._playout = Playout(script.rate)
         self._to_worker, self._from_worker = Wire(LANE_S), Wire(LANE_S)
         self.up, self.down = Wire(script.delay), Wire(script.delay)
         self._resampler, self._cutter = Resampler(script.rate, PIPELINE_RATE), FrameCutter(PIPELINE_RATE)
         self._wake = asyncio.Event()
-        self._final: set[int] = set()
+        self._heard = HeardReports(self._tell)
         self.pipeline: Pipeline | None = None
 
     @property
@@ -82,24 +83,23 @@ class Gateway(TransportLink):
         match message.model_dump().get("type"):
             case "clear":
                 self._playout.clear(turn, text, now)
-                self._held(turn, now)
+                self._heard.stopped(turn, self._playout.played_ms(turn, now))
             case "pause":
                 self._playout.pause(turn, text, now)
-                self._held(turn, now)
+                self._heard.stopped(turn, self._playout.played_ms(turn, now))
             case "resume":
                 self._playout.resume(turn, text, now)
+                self._heard.resumed(turn)
             case _:
                 self._playout.push_text(text)
                 if isinstance(message, Ended):
                     self._playout.finish()
         self._wake.set()
 
-    def _held(self, turn: int, now: float) -> None:
-        """Tell at once how much was heard, or let the phone tell."""
-        if self._reports_itself:
-            self._final.add(turn)
-        else:
-            self._tell(turn, self._playout.played_ms(turn, now), final=True)
+    def close(self) -> None:
+        """The caller is gone."""
+        self.pipeline = None
+        self._heard.close()
 
     async def run(self) -> None:
         """Send what is due, when it is due, and report what must have been heard."""
@@ -109,8 +109,7 @@ class Gateway(TransportLink):
             while (item := self._playout.due(clock())) is not None:
                 self.down.send(lambda item=item: self._phone.receive(self._through(item)))  # type: ignore[misc]
             for heard in self._playout.heard(clock()):
-                if not self._reports_itself:
-                    self._tell(heard.turn, heard.ms)
+                self._heard.reckoned(heard.turn, heard.ms)
             wait_s = self._playout.wait_s(clock())
             alarm = None if wait_s is None else asyncio.get_running_loop().call_later(wait_s, self._wake.set)
             await self._wake.wait()
@@ -137,14 +136,10 @@ class Gateway(TransportLink):
 
     def played(self, turn: int, ms: float) -> None:
         """Take the phone's own report."""
-        self.up.send(lambda: self._played(turn, ms))
+        self.up.send(lambda: self._heard.said(turn, ms))
 
-    def _played(self, turn: int, ms: float) -> None:
-        final = turn in self._final
-        self._final.discard(turn)
-        self._tell(turn, ms, final=final)
-
-    def _tell(self, turn: int, ms: float, *, final: bool = False) -> None:
+    def _tell(self, turn: int, ms: float, *, estimated: bool, final: bool) -> None:
+        del estimated
         self.to_pipeline(lambda pipeline: pipeline.played(turn, ms, final=final))
 
     def to_pipeline(self, act: Callable[[Pipeline], None]) -> None:

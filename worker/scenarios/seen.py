@@ -24,7 +24,9 @@ class Seen:
     history: Sequence[tuple[int, Remembered]]
     """What the agent remembers, with the turn of each line."""
     heard: Mapping[int, str]
-    """What was heard of each turn of the agent."""
+    """What was heard of each turn of the agent, in whole words."""
+    begun: Mapping[int, str]
+    """The word that had begun when a turn was cut off, as far as it was heard."""
     agent: ScriptedAgent
     seconds: float
     """How long the conversation was."""

@@ -30,8 +30,8 @@ CLOSE_S = 10.0
 class Ear(Protocol):
     """Says what was audible."""
 
-    async def text(self, turn: Turn) -> str:
-        """Return the words that were heard of a turn."""
+    async def text(self, turn: Turn) -> tuple[str, str]:
+        """Return the words that were heard of a turn, and what was heard of one that was cut short."""
         ...
 
 
@@ -97,10 +97,11 @@ class _Conversation:
         ending = asyncio.create_task(self._end(pipeline), name="pipeline")
         self.timeline.note(Kind.CONNECTED)
         pipeline.greet()
+        performing = asyncio.create_task(self._caller.perform(self._scenario.caller), name="caller")
         try:
-            await self._caller.perform(self._scenario.caller)
+            await asyncio.wait([performing, *tasks], return_when=asyncio.FIRST_COMPLETED)
         finally:
-            await self._close(pipeline, [*tasks, ending])
+            await self._close(pipeline, [performing, *tasks, ending])
         return await self._seen()
 
     async def _end(self, pipeline: Pipeline) -> None:
@@ -113,7 +114,7 @@ class _Conversation:
         self._gateway.event(Ended(reason=reason))
 
     async def _close(self, pipeline: Pipeline, tasks: list[asyncio.Task[None]]) -> None:
-        self._gateway.pipeline = None
+        self._gateway.close()
         try:
             async with asyncio.timeout(CLOSE_S):
                 await pipeline.aclose()
@@ -144,12 +145,14 @@ class _Conversation:
         return SttTtsPipeline(**common, agent=self._agent)
 
     async def _seen(self) -> Seen:
+        audible = {number: await self._ear.text(turn) for number, turn in self._loudspeaker.turns.items()}
         return Seen(
             number=self._number,
             events=self.timeline.in_order(),
             problems=self.timeline.problems,
             history=self._log.history(),
-            heard={turn: await self._ear.text(part) for turn, part in self._loudspeaker.turns.items()},
+            heard={turn: text for turn, (text, _) in audible.items()},
+            begun={turn: rest for turn, (_, rest) in audible.items()},
             agent=self._agent,
             seconds=asyncio.get_running_loop().time(),
             late=self._gateway.late,

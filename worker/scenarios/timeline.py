@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from voicebackend.cli.words import words
 from worker.scenarios.sightings import Kind, Sighting
 
-_WORDS = frozenset({Kind.SAYS, Kind.SAID, Kind.HEARS, Kind.PARTIAL, Kind.UNDERSTOOD, Kind.ASKED, Kind.COMMITTED})
+_WORDS = frozenset({Kind.SAYS, Kind.SAID, Kind.HEARS, Kind.PARTIAL, Kind.UNDERSTOOD, Kind.ASKED, Kind.COMMITTED, Kind.CANCELLED})
 """Kinds whose text is said: it fits if it has the words, in a row."""
 
 
