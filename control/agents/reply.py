@@ -46,12 +46,12 @@ class AgentReply:
             AgentError: the answer is too long.
 
         """
-        self._text += text if self._size else text.lstrip()
-        self._size += (
-            len(self._text.encode("utf-8", "replace")) if not self._size else len(text.encode("utf-8", "replace"))
-        )
-        if self._size > MAX_ANSWER:
+        text = text if self._size else text.lstrip()
+        size = len(utf8(text))
+        if self._size + size > MAX_ANSWER:
             raise AgentError("agent", f"an answer has at most {MAX_ANSWER} bytes")
+        self._text += text
+        self._size += size
 
     async def flush(self) -> bool:
         """Send what was added; False when nobody owns the lane any more."""

@@ -97,7 +97,31 @@ async def test_the_worker_hears_how_much_was_played(api: Any, worker: Any, until
         await until(played)
         assert [frame.turn for frame in worker.heard(session, Kind.PLAYED)].count(3) >= 2
         await ws.send_json({"type": "played", "turn": 3, "ms": 512.5})
-        await until(lambda: worker.heard(session, Kind.PLAYED)[-1].json() == {"ms": 512.5})
+        await until(lambda: worker.heard(session, Kind.PLAYED)[-1].json()["estimated"] is False)
+        assert worker.heard(session, Kind.PLAYED)[-1].json() == {"ms": 512.5, "estimated": False, "final": False}
+
+
+async def test_the_worker_hears_where_a_pause_and_a_clear_stopped_the_audio(api: Any, worker: Any, until: Any) -> None:
+    """At once as it is reckoned; a device that speaks for itself is waited for."""
+    async with a_call(api) as (session, ws, _):
+
+        def finals() -> list[dict[str, Any]]:
+            reports = [frame.json() for frame in worker.heard(session, Kind.PLAYED) if frame.turn == 3]
+            return [report for report in reports if report["final"]]
+
+        worker.say(session, 3, TONE * 10)
+        await ws.receive(timeout=5)
+        worker.event(session, {"type": "pause", "turn": 3})
+        await until(lambda: len(finals()) == 1)
+        assert finals()[0]["estimated"] is True
+        assert 0 <= finals()[0]["ms"] < 1000
+        await ws.send_json({"type": "played", "turn": 3, "ms": 40.0})
+        worker.event(session, {"type": "clear", "turn": 3})
+        while (await next_text(ws))["type"] != "clear":
+            pass
+        await ws.send_json({"type": "played", "turn": 3, "ms": 60.0})
+        await until(lambda: len(finals()) == 2)
+        assert finals()[1] == {"ms": 60.0, "estimated": False, "final": True}
 
 
 async def test_clear_drops_what_waits_at_once(api: Any, worker: Any) -> None:

@@ -123,6 +123,7 @@ async def test_nonsense_ends_with_its_code(
     assert [frame.kind for frame in frames].count(Kind.AGENT_FAILED) == 1
     assert frames[-1].json()["code"] == code
     assert "hello" not in frames[-1].json()["message"]
+    assert sum(len(text) for text in texts_of(frames)) <= MAX_ANSWER
 
 
 ANSWERS: list[tuple[Any, str]] = [
