@@ -105,11 +105,11 @@ RULES: tuple[Rule, ...] = (
     rule(rf"\b{_MONTH}\s{_DAY}(?:{DASH}(?P<to>{_NUMBER}){_TH})?(?:,?\s{_YEAR})?{END}", _month_first),
     rule(rf"{_START}{_DAY}(?:\sof)?\s{_MONTH}(?:,?\s{_YEAR})?(?![A-Za-z0-9_])", _day_first),
     rule(rf"\b{_MONTH}\s{_YEAR}{END}", _month_of),
-    rule(r"\b(?P<month>Jan|Feb|Apr|Aug|Sept?|Oct|Nov|Dec)(?:\.(?=,|\s[a-z])|(?![\w.]))", lambda m: _month(m["month"])),
+    rule(r"\b(?P<month>Jan|Feb|Apr|Aug|Sept?|Oct|Nov|Dec)(?:\.(?=,|\s[a-z])|(?!\w))", lambda m: _month(m["month"])),
     rule(
         rf"\b(?P<name>{'|'.join(_WEEKDAYS)})(?:\.(?=[\s,])|(?=,?\s(?:[0-9]|{_MONTH.replace('?P<month>', '?:')}\s)))",
         lambda match: _WEEKDAYS[match["name"]],
     ),
     rule(rf"{START}['’]?(?P<century>1[0-9]|20)?(?P<tens>[1-9]0|00)s{END}", _decade),
-    rule(rf"{_START}(?P<year>{_MODERN})(?:{DASH}(?P<to>{_MODERN}))?{END}", _years),
+    rule(rf"{_START}(?P<year>{_MODERN})(?:{DASH}(?P<to>{_MODERN}))?{END}(?!-)", _years),
 )

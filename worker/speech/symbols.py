@@ -21,7 +21,7 @@ _SILENT = frozenset("*_`~#|^[]{}\\•‣◦·")
 
 def plain(text: str) -> str:
     """Return a word or mark without what cannot be spoken."""
-    return "".join(mark for mark in text if (mark.isascii() and mark.isalnum()) or _spoken(mark))
+    return "".join(mark for mark in text.replace("’", "'") if (mark.isascii() and mark.isalnum()) or _spoken(mark))
 
 
 def _spoken(mark: str) -> bool:
@@ -32,7 +32,7 @@ def _spoken(mark: str) -> bool:
 
 
 RULES: tuple[Rule, ...] = (
-    rule(r"(?<=\s)(?:[-–—]+|\|)(?=\s)|[—–](?=\s)|(?<=\w)\s?—\s?(?=\w)", ","),
+    rule(r"(?<=\s)(?:[-–—]+|\|)(?=\s)|[—–](?=\s)|(?<=\w)\s?—\s?(?=\w)", ", "),
     rule(r"(?<=[^\W\d_])[/|](?=[^\W\d_])", " "),
     rule(r"-+>", "to"),
     rule(alternatives(_WORDS), lambda match: _WORDS[match.group()]),
