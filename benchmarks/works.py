@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import agents
-from benchmarks.speech import Saying, recordings, voiced_sound
+from benchmarks.speech import RATE, Saying, recordings, voiced_sound
 
 TTS_RATE = 24_000
 TTS_FIRST_S = 0.08
@@ -55,7 +55,7 @@ def _peers() -> Work:
     settings = {
         "vad": {"threshold": _LOUD, "start": ONSET_S, "pause": END_OF_TURN_S, "stop": END_OF_TURN_S},
         "stt": {"delay": STT_FINAL_S, "partials": False, "transcripts": ["Can you tell me where my parcel is?"]},
-        "tts": {"delay": TTS_FIRST_S, "audio": [_hum(1.0)], "piece": 0.1, "speed": 5, "sample_rate": TTS_RATE},
+        "tts": {"delay": TTS_FIRST_S, "audio": [_hum(1.0, RATE)], "piece": 0.1, "speed": 5, "sample_rate": RATE},
     }
     engines = {"vad_provider": "mock", "turn_detection_provider": "mock", "noise_cancellation_provider": "none"}
     return Work(
@@ -72,7 +72,13 @@ def _readme() -> Work:
     """Real voice detection and the endpointing as shipped; recogniser, turn model, agent and voice by script."""
     settings = {
         "stt": {"delay": STT_FINAL_S, "transcripts": ["Can you tell me the balance of my account?"]},
-        "tts": {"delay": TTS_FIRST_S, "audio": [_hum(2.0)], "piece": 0.1, "speed": 5, "sample_rate": TTS_RATE},
+        "tts": {
+            "delay": TTS_FIRST_S,
+            "audio": [_hum(2.0, TTS_RATE)],
+            "piece": 0.1,
+            "speed": 5,
+            "sample_rate": TTS_RATE,
+        },
     }
     engines = {"vad_provider": "silero", "turn_detection_provider": "mock"}
     return Work(
@@ -91,7 +97,7 @@ def _readme_s2s() -> Work:
         "s2s": {
             "delay": S2S_FIRST_S - _S2S_SILENCE_S,
             "threshold": 300,
-            "audio": [_hum(2.0)],
+            "audio": [_hum(2.0, TTS_RATE)],
             "piece": 0.1,
             "sample_rate": TTS_RATE,
         },
@@ -110,7 +116,7 @@ def _local(settings: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
     return {"provider": "local", "provider_config": settings, "max_concurrent_sessions": 200, **fields}
 
 
-def _hum(seconds: float) -> str:
+def _hum(seconds: float, rate: int) -> str:
     """Return agent speech as the mock engines take it."""
-    time = np.arange(round(seconds * TTS_RATE)) / TTS_RATE
+    time = np.arange(round(seconds * rate)) / rate
     return base64.b64encode((4000 * np.sin(2 * np.pi * 200 * time)).astype("<i2").tobytes()).decode()

@@ -34,6 +34,11 @@ class Wire:
         self._connection: Any = None
         self._exchange: _Exchange | None = None
 
+    @classmethod
+    def over(cls, redis: Redis | Wire) -> Wire:
+        """Return a wire of a client's, or the one that is given."""
+        return redis if isinstance(redis, Wire) else cls(redis)
+
     async def execute(self, *commands: Command) -> list[Any]:
         """Send commands together and return their replies: bytes, integers, lists or None.
 

@@ -43,7 +43,7 @@ class Sender:
     """
 
     def __init__(self, redis: Redis | Wire, *, flush_s: float = FLUSH_S) -> None:
-        self._wire, self._flush_s = redis if isinstance(redis, Wire) else Wire(redis), flush_s
+        self._wire, self._flush_s = Wire.over(redis), flush_s
         self._pending: dict[str, deque[Frame]] = {}
         self._wake = asyncio.Event()
         self._lock = asyncio.Lock()

@@ -61,7 +61,7 @@ def _agent(record: SessionRecord, config: BackendConfig, services: Services) -> 
     return TaskAgent(
         record.id,
         publisher=services.publisher,
-        state=services.state,
+        state=services.wire,
         keys=services.keys,
         timeout_s=config.timeout.total_seconds(),
     )

@@ -10,6 +10,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from voicebackend._redis import HOT_TIMEOUT_S, STATE_TIMEOUT_S, connect, redis_errors
+from voicebackend._wire import Wire
 from voicebackend.channel import Sender
 from voicebackend.config import BackendConfig
 from voicebackend.config_watch import ConfigWatch
@@ -73,6 +74,7 @@ async def _open(
     stack.push_async_callback(publisher.aclose)
     services = Services(
         state=state,
+        wire=Wire(state),
         sender=Sender(client(deployment.audio_url, timeout_s=HOT_TIMEOUT_S, max_connections=2)),
         publisher=publisher,
         engines=await stack.enter_async_context(EnginePool()),

@@ -8,6 +8,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from voicebackend._wire import Wire
 from voicebackend.channel import Sender
 from voicebackend.hooks import AudioProcessor
 from voicebackend.publisher import Publisher
@@ -21,6 +22,8 @@ class Services:
     """Connections and engines of one worker process."""
 
     state: Redis
+    wire: Wire
+    """``state`` too, for what every turn writes."""
     sender: Sender
     publisher: Publisher
     engines: EnginePool

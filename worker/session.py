@@ -53,7 +53,7 @@ class SessionRunner:
     def __init__(self, record: SessionRecord, config: BackendConfig, lane: Lane, services: Services) -> None:
         self.record, self._config, self.lane, self._services = record, config, lane, services
         self._link = GatewayLink(record.id, lane, services.sender, services.keys)
-        self._log = SessionLog(services.state, services.keys, record.id)
+        self._log = SessionLog(services.wire, services.keys, record.id)
         self._control: asyncio.Queue[Frame] = asyncio.Queue(1000)
         self._pipeline: Pipeline | None = None
         self._last_seq = 0

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 from redis.asyncio import Redis
 
 from voicebackend._redis import redis_errors
+from voicebackend._wire import Wire
 from voicebackend.events import Message
 from voicebackend.record import LOG_MAX_ENTRIES, encode_log
 from voicebackend.session import SessionState
@@ -17,8 +19,8 @@ from voicebackend.streams import Keys
 class SessionLog:
     """One session's log; its record's owner created it, so a log that expired stays gone."""
 
-    def __init__(self, state: Redis, keys: Keys, session: str) -> None:
-        self._state, self._key = state, keys.session_log(session)
+    def __init__(self, state: Redis | Wire, keys: Keys, session: str) -> None:
+        self._wire, self._key = Wire.over(state), keys.session_log(session)
 
     async def append(self, entry: Mapping[str, Any]) -> None:
         """Append an entry.
@@ -28,8 +30,8 @@ class SessionLog:
 
         """
         with redis_errors("session_log"):
-            fields: dict[Any, Any] = dict(encode_log(entry))
-            await self._state.xadd(self._key, fields, nomkstream=True, maxlen=LOG_MAX_ENTRIES, approximate=True)
+            fields = chain.from_iterable(encode_log(entry).items())
+            await self._wire.execute(("XADD", self._key, "NOMKSTREAM", "MAXLEN", "~", LOG_MAX_ENTRIES, "*", *fields))
 
     async def event(self, message: Message, **extra: Any) -> None:
         """Append what the caller is told too."""

@@ -6,11 +6,13 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from redis.asyncio import Redis
 
 from voicebackend._redis import redis_errors
+from voicebackend._wire import Wire
 from voicebackend.agents import SPECULATION_S
 from voicebackend.errors import AgentError, ConnectionFailed, OperationTimeout, VoiceBackendError, from_code
 from voicebackend.publisher import Publisher
@@ -34,9 +36,11 @@ _NOTE = RetryPolicy(max_retries=3, delay_s=0.1)
 class TaskAgent:
     """Asks one session's agent."""
 
-    def __init__(self, session: str, *, publisher: Publisher, state: Redis, keys: Keys, timeout_s: float) -> None:
+    def __init__(
+        self, session: str, *, publisher: Publisher, state: Redis | Wire, keys: Keys, timeout_s: float
+    ) -> None:
         self.session, self.timeout_s = session, timeout_s
-        self._publisher, self._state, self._keys = publisher, state, keys
+        self._publisher, self._wire, self._keys = publisher, Wire.over(state), keys
         self._attempts = Attempts(turn=0)
         self._latest: TaskQuestion | None = None
 
@@ -60,12 +64,9 @@ class TaskAgent:
 
     async def note(self, turn: int, fields: Mapping[str, str | int]) -> None:
         """Write into the turn's hash, which the task reads; raises ConnectionFailed."""
-        key, values = self._keys.turn(self.session, turn), {name: str(value) for name, value in fields.items()}
+        key, flat = self._keys.turn(self.session, turn), chain.from_iterable(fields.items())
         with redis_errors("agent"):
-            pipe = self._state.pipeline(transaction=False)
-            pipe.hset(key, mapping=values)  # type: ignore[arg-type]  # its values are str
-            pipe.expire(key, ENDED_TTL_S)
-            await pipe.execute()
+            await self._wire.execute(("HSET", key, *flat), ("EXPIRE", key, ENDED_TTL_S))
 
 
 @dataclass(slots=True)
