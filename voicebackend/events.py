@@ -58,6 +58,8 @@ class Played(Message):
     type: Literal["played"] = "played"
     turn: Annotated[int, Field(ge=0, lt=2**32)]
     ms: Annotated[float, Field(ge=0, le=3_600_000)]
+    stopped: bool = False
+    """It stands still there: the answer to ``pause`` or ``clear``."""
 
 
 class Dtmf(Message):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-OWN_WORD_S = 0.15
+OWN_WORD_S = 0.25
 """Seconds that a device which reports itself has, after a pause or clear, to say where it stopped."""
 
 
@@ -22,18 +22,21 @@ class HeardReports:
     def __init__(self, tell: Tell) -> None:
         self._tell = tell
         self._stopped: dict[int, asyncio.TimerHandle] = {}
+        self._since: dict[int, float] = {}
         self._reports_itself = False
 
     def __repr__(self) -> str:
         return f"<HeardReports [{'own' if self._reports_itself else 'reckoned'}, {len(self._stopped)} stopped]>"
 
-    def said(self, turn: int, ms: float) -> None:
-        """Take what the device says."""
+    def said(self, turn: int, ms: float, *, stopped: bool = False) -> None:
+        """Take what the device says; ``stopped`` in its answer to a pause or clear: what came before may be older."""
         self._reports_itself = True
-        timer = self._stopped.pop(turn, None)
-        if timer is not None:
-            timer.cancel()
-        self._tell(turn, ms, estimated=False, final=timer is not None)
+        final = stopped and turn in self._stopped
+        if final:
+            self.resumed(turn)
+        elif turn in self._stopped:
+            self._since[turn] = ms
+        self._tell(turn, ms, estimated=False, final=final)
 
     def reckoned(self, turn: int, ms: float) -> None:
         """Take what the playout clock reckons; a device that reports itself knows better."""
@@ -51,6 +54,7 @@ class HeardReports:
 
     def resumed(self, turn: int) -> None:
         """It goes on: nobody waits for the device's word any more."""
+        self._since.pop(turn, None)
         timer = self._stopped.pop(turn, None)
         if timer is not None:
             timer.cancel()
@@ -61,5 +65,7 @@ class HeardReports:
             self.resumed(turn)
 
     def _give_up(self, turn: int, ms: float) -> None:
-        del self._stopped[turn]
+        """The device did not answer: what it has said since, or else the playout clock, tells."""
+        ms = self._since.get(turn, ms)
+        self.resumed(turn)
         self._tell(turn, ms, estimated=True, final=True)

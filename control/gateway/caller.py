@@ -181,7 +181,7 @@ class Caller:
                 case bytes():
                     self._audio(self._uplink.push(message, self._loop.time()))
                 case Played():
-                    self._heard.said(message.turn, message.ms)
+                    self._heard.said(message.turn, message.ms, stopped=message.stopped)
                 case Hold():
                     self._tell(Kind.HOLD, on=message.on)
                 case Dtmf():

@@ -72,6 +72,11 @@ class Answer:
         return self._task
 
     @property
+    def failed(self) -> bool:
+        """Tell whether the agent or its voice failed."""
+        return self._failed is not None
+
+    @property
     def said(self) -> str:
         """Return the text of what has begun to be spoken."""
         return written(self._sayings)
@@ -127,7 +132,8 @@ class Answer:
             except* Exception as group:
                 logger.exception("speech failed", extra={"turn": self.turn})
                 self._failed = as_error(_first(group)) or PipelineError("speech", "speech synthesis failed")
-            await self._report()
+                await self._committed.wait()
+                await self._report(self._failed)
             if not self._noted:
                 await asyncio.shield(self._note(written(self._sayings)))
             logger.info("turn answered", extra={"turn": self.turn, "clauses": len(self._sayings)})
@@ -148,6 +154,8 @@ class Answer:
             self._failed = AgentError("agent", type(error).__name__)
         if self._failed is not None:
             logger.warning("agent failed", extra={"turn": self.turn, "error_code": str(self._failed.code)})
+            await self._committed.wait()
+            await self._report(self._failed)
             for clause in [*cutter.flush(), *self._fixed(self._settings.apology)]:
                 yield clause
 
@@ -167,6 +175,8 @@ class Answer:
                     yield clause
         for clause in cutter.flush():
             yield clause
+        if any(saying.clause.text for saying in self._sayings) and not any(s.clause.spoken for s in self._sayings):
+            raise AgentError("agent", "nothing in the answer can be spoken")
 
     def _fixed(self, text: str | None) -> list[Clause]:
         """Return the clauses of a text of ours."""
@@ -202,12 +212,10 @@ class Answer:
         if self._watch.first_audio is not None:
             self._link.event(AudioEnd(turn=self.turn))
 
-    async def _report(self) -> None:
+    async def _report(self, failed: VoiceBackendError) -> None:
         """Record and tell that the agent, or its voice, failed."""
-        if self._failed is None:
-            return
-        errors_total.add(1, {ERROR_CODE: str(self._failed.code)})
-        error = Error(code=self._failed.code, message=self._failed.message[:MAX_MESSAGE])
+        errors_total.add(1, {ERROR_CODE: str(failed.code)})
+        error = Error(code=failed.code, message=failed.message[:MAX_MESSAGE])
         self._link.event(error)
         await self._quietly(self._log.append({"type": "error", "code": str(error.code), "turn": self.turn}))
 

@@ -169,7 +169,7 @@ class Floor:
         """Answer what the caller said; with the guess, if that was right. The floor is free."""
         assert self._agent is not None  # noqa: S101 - without one, nobody is asked
         guess, self._guess, self._guesses = self._guess, None, 0
-        if guess is not None and guess.answer.turn == turn and close_enough(guess.text, utterance.text):
+        if guess is not None and _is_right(guess, turn, utterance.text):
             answer = guess.answer
             await answer.question.commit(utterance.text)
             logger.info("guess used", extra={"turn": turn})
@@ -227,6 +227,10 @@ class Floor:
         cutting = answer.cut()
         self._cutting.add(cutting)
         cutting.add_done_callback(self._cutting.discard)
+
+
+def _is_right(guess: _Guess, turn: int, text: str) -> bool:
+    return guess.answer.turn == turn and not guess.answer.failed and close_enough(guess.text, text)
 
 
 def _onset(answer: Answer) -> _Onset:

@@ -119,7 +119,7 @@ async def test_the_worker_hears_where_a_pause_and_a_clear_stopped_the_audio(api:
         worker.event(session, {"type": "clear", "turn": 3})
         while (await next_text(ws))["type"] != "clear":
             pass
-        await ws.send_json({"type": "played", "turn": 3, "ms": 60.0})
+        await ws.send_json({"type": "played", "turn": 3, "ms": 60.0, "stopped": True})
         await until(lambda: len(finals()) == 2)
         assert finals()[1] == {"ms": 60.0, "estimated": False, "final": True}
 
