@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from task_harness import LaneReader, a_placed_record, task_context, texts_of
 
+from control.agents.reply import MAX_ANSWER
 from control.context import TaskContext
 from control.tasks.agents import AgentTurn
 from voicebackend import agents
