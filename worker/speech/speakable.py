@@ -40,9 +40,10 @@ _ANY = re.compile("|".join(re.sub(r"\?P<\w+>", "?:", rule.pattern.pattern) for r
 """Whether any of them may apply, in one look."""
 _EASY = re.compile(r"[a-z]+(?:['-][a-z]+)*(?=[\s,;!?]|$)")
 """A word that no rule is about."""
-_WORD = re.compile(r"\s+|[^\W\d_]+(?:['’][^\W\d_]+)*|.", re.DOTALL)
 _WIDE = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")
 """Scripts without spaces: each character is heard by itself."""
+_LETTERS = rf"(?:(?!{_WIDE.pattern})[^\W\d_])+"
+_WORD = re.compile(rf"\s+|{_LETTERS}(?:['’]{_LETTERS})*|.", re.DOTALL)
 _CLOSING = tuple(".,;:!?…，。、；：！？")
 
 

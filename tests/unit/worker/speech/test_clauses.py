@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voicebackend.agents import uninterruptible
@@ -187,6 +187,7 @@ def test_without_normalising_the_voice_is_given_what_was_written() -> None:
     assert clause.spoken == clause.text == "It is <b>$20</b>!"
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.one_of(st.text(max_size=80), st.sampled_from([HOLD, RELEASE, "```", ". ", "$5", ", "])), max_size=20)
 )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from tests.helpers.spoken_form import spoken_form
+from spoken_form import spoken_form
 
 
 @pytest.mark.parametrize(
