@@ -34,6 +34,7 @@ TURN: Mapping[str, Target] = {
     "dangling": Target("providers.engines.turn.dangling:DanglingTurn"),
     "mock": Target("providers.engines.turn.mock:MockTurn"),
     "silence": Target("providers.engines.turn.silence:SilenceTurn"),
+    "smart_turn": Target("providers.engines.turn.smart_turn:SmartTurn", ("onnxruntime",), "smart-turn"),
     "webrtc": Target("providers.engines.turn.webrtc:WebrtcTurn", ("webrtcvad",), "local"),
 }
 NOISE: Mapping[str, Target] = {

@@ -13,12 +13,12 @@ class VadProfile:
 
     start_threshold: float = 0.5
     stop_threshold: float = 0.35
-    start_s: float = 0.096
+    start_s: float = 0.064
     """Seconds above the start threshold until speech has started."""
-    pause_s: float = 0.096
+    pause_s: float = 0.064
     """Seconds below the stop threshold until speech recognition may start on the result."""
-    stop_s: float = 0.3
-    """Seconds below the stop threshold until the turn is over."""
+    stop_s: float = 0.224
+    """Seconds below the stop threshold until a turn that is certainly finished is over."""
 
 
 class VadStream:

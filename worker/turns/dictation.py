@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
-from worker.turns.lexicon import DIGITS, ENDINGS, LENGTHS, MAILBOXES, REPEATS, TENS
+from worker.turns.lexicon import DIGITS, ENDINGS, LENGTHS, MAILBOXES, REPEATS, TENS, UNANNOUNCED
 
 
 class Dictation(StrEnum):
@@ -25,7 +25,7 @@ class Dictation(StrEnum):
 
 _FEWEST_DIGITS = 3
 """Fewer, said one by one, are an answer: "five", "two two"."""
-_FEWEST_LETTERS = 2
+_IT_IS = (["it's"], ["it", "is"], ["that's"], ["that", "is"], ["is"])
 _ANNOUNCED = r"\be-?mail(?: address)?(?: is|'s|:)\s(?P<said>.+)$"
 _SPOKEN = rf"(?P<at>\S+ ?(?:@| at )\s?(?:\S.*(?:\bdot\b|\.).*|(?:{'|'.join(MAILBOXES)})\b.*))$"
 _ADDRESS = re.compile(f"{_ANNOUNCED}|{_SPOKEN}")
@@ -38,10 +38,7 @@ def dictation(text: str) -> Dictation | None:
     email = _email(said)
     if email is not None:
         return email
-    tokens = re.findall(r"[a-z']+|\d+", said)
-    if _letters(said) >= _FEWEST_LETTERS:
-        return Dictation.SPELLING
-    return _number(tokens)
+    return Dictation.SPELLING if _letters(said) else _number(said)
 
 
 def _email(said: str) -> Dictation | None:
@@ -55,19 +52,23 @@ def _email(said: str) -> Dictation | None:
     return Dictation.ADDRESS if ended and ended[1] in ENDINGS else Dictation.EMAIL
 
 
-def _letters(said: str) -> int:
-    """Return how many single letters in a row a text ends with; ``a`` and ``i`` alone are words."""
+def _letters(said: str) -> bool:
+    """Return whether a text ends with letters that are not words: several, or one that is set off."""
     run = re.search(r"(?:\b[a-z]\b[ .,-]*)+$", said)
-    letters = re.findall(r"[a-z]", run[0]) if run else []
-    return 0 if set(letters) <= {"a", "i"} else len(letters)
+    if run is None or set(re.findall(r"[a-z]", run[0])) <= {"a", "i"}:
+        return False
+    return len(run[0]) > 1 or said[: run.start()].rstrip()[-1:] in {",", "-"}
 
 
-def _number(tokens: list[str]) -> Dictation | None:
+def _number(said: str) -> Dictation | None:
+    tokens = re.findall(r"[a-z']+|\d+", said)
     digits, pieces = _digits(tokens)
     announced = next((lengths for word, lengths in LENGTHS.items() if word in tokens), None)
-    if not digits or (announced is None and (digits < _FEWEST_DIGITS or pieces == 1)):
+    spoken_in_pieces = pieces > 1 or pieces == len(tokens) or tokens[:-1] in _IT_IS
+    if not digits or (announced is None and (digits < _FEWEST_DIGITS or not spoken_in_pieces)):
         return None
-    return Dictation.NUMBER if digits in (announced or LENGTHS["number"]) else Dictation.DIGITS
+    lengths = announced or UNANNOUNCED
+    return Dictation.NUMBER if digits in lengths or digits > max(lengths) else Dictation.DIGITS
 
 
 def _digits(tokens: list[str]) -> tuple[int, int]:

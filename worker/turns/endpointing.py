@@ -12,6 +12,8 @@ from voicebackend import conversation
 from voicebackend.interfaces import VadProfile
 
 DEFAULTS = conversation.Endpointing()
+JUDGED_S = 0.5
+"""Silence in which somebody should have said how long to wait: recogniser and turn detector need a part of it."""
 
 
 class Hearing(StrEnum):
@@ -33,7 +35,7 @@ class Decision(StrEnum):
     RESUMED = "resumed"
     """The caller goes on."""
     MAY_END = "may_end"
-    """Silent for the detector's own time, and nobody has said yet how long to wait: ``wait_until``."""
+    """Silent for long enough, and nobody has said yet how long to wait: ``wait_until``."""
     ENDED = "ended"
     """The turn is over: the caller has finished."""
     CUT = "cut"
@@ -117,7 +119,7 @@ class Endpointing:
             return Decision.ENDED if silent >= self._end_at_s else None
         if self.hearing is Hearing.SPEECH:
             return Decision.PAUSED if silent >= self._profile.pause_s else None
-        if silent >= self._profile.stop_s:
+        if silent >= max(self._profile.stop_s, JUDGED_S):
             self._end_at_s = self._max_wait_s
             return Decision.MAY_END
         return None

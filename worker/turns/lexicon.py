@@ -24,7 +24,7 @@ ANSWERS = (
 )
 """Turns that are over once they are said, alone or up to three in a row."""
 
-FILLERS = frozenset(("um", "umm", "uh", "uhm", "uhh", "er", "erm", "hmm", "hm", "mm", "well"))
+FILLERS = frozenset(("um", "umm", "uh", "uhm", "uhh", "er", "erm", "hmm", "hm", "mm"))
 """Words that keep the floor."""
 
 CONJUNCTIONS = frozenset(("and", "or", "but", "nor", "because", "since", "although", "though", "while", "if", "unless"))
@@ -65,6 +65,9 @@ LENGTHS = {
 
 MAILBOXES = ("gmail", "yahoo", "hotmail", "outlook", "icloud", "aol", "proton")
 """What "at" makes an e-mail address of."""
+
+UNANNOUNCED = (10, 11, 16)
+"""Digits of what nothing announces: a telephone or a card."""
 
 ENDINGS = frozenset(("com", "org", "net", "edu", "gov", "io", "co", "uk", "de", "fr", "eu", "us", "ca", "au", "info"))
 """Last parts of internet addresses."""

@@ -25,15 +25,15 @@ class Bounds:
 
 
 UNBOUND = Bounds()
-ANSWER = Bounds(lowest=0.95, reason="answer")
+ANSWER = Bounds(lowest=0.98, reason="answer")
 FILLER = Bounds(highest=0.1, reason="filler")
 CONJUNCTION = Bounds(highest=0.15, reason="conjunction")
 DICTATED: Mapping[Dictation, Bounds] = {
     Dictation.DIGITS: Bounds(highest=0.1, reason="digits"),
-    Dictation.NUMBER: Bounds(highest=0.8, reason="number"),
-    Dictation.SPELLING: Bounds(highest=0.2, reason="spelling"),
+    Dictation.NUMBER: Bounds(highest=0.9, reason="number"),
+    Dictation.SPELLING: Bounds(highest=0.3, reason="spelling"),
     Dictation.EMAIL: Bounds(highest=0.1, reason="email"),
-    Dictation.ADDRESS: Bounds(highest=0.9, reason="address"),
+    Dictation.ADDRESS: Bounds(highest=0.95, reason="address"),
 }
 _ANSWER = re.compile(rf"(?:(?:{'|'.join(ANSWERS)})\b[ ,.!]*){{1,3}}")
 

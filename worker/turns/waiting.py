@@ -9,9 +9,9 @@ from voicebackend.conversation import Endpointing
 from worker.turns.habits import Habits
 from worker.turns.patience import patience
 
-UNKNOWN = 0.6
+UNKNOWN = 0.8
 """Probability of a detector that failed: silence decides, and it has to be a clear one."""
-CURVE = 1.5
+CURVE = 1.0
 """Power of the doubt in the wait: above 1, what sounds finished is answered fast."""
 MARGIN = 1.1
 """Times this caller's usual pause is waited."""

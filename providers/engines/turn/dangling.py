@@ -4,41 +4,67 @@ from __future__ import annotations
 
 import re
 
+from providers.engines.turn.unfinished import ALONE, ALWAYS, ASKING, HOLDS, OPENINGS, OUTSIDE_QUESTIONS
 from voicebackend.interfaces import TurnDetector, TurnEvidence
 
-FINISHED = 1.0
+QUESTION = 0.99
+"""Hands the word over."""
+FINISHED = 0.98
+"""A statement that lacks nothing; another may follow it."""
+BARE = 0.7
+"""No mark at the end, from a recogniser that sets marks."""
 TRAILING = 0.4
 """After a comma or dash: recognisers set them at the end of whole sentences too."""
+HOLDING = 0.2
+"""Asks for patience, or lacks what it is about."""
 DANGLING = 0.1
 
-_WORDS = {
-    "conjunctions": "and or but nor because since although though while whereas if unless until whether than as",
-    "prepositions": "to of for from with at by into onto between during without via per about",
-    "articles and possessives": "a an the my your his its our their every",
-    "subjects and verbs that want more": "i we is are was were i'm i've i'd i'll it's that's there's he's she's we're "
-    "we've we'll they're you're",
-    "fillers": "um uh er erm hmm mm",
-}
-"""Words that rarely end what someone has to say."""
-_DANGLING = frozenset(word for words in _WORDS.values() for word in words.split())
+_MARKS = " .,;:!?…-–—\"'"
+_PATTERN = re.compile(rf"(?:.* )?(?:{'|'.join((*HOLDS, *OPENINGS))})")
+_SENTENCE_ENDS = re.compile(r"(?<=[.?!])\s+")
 
 
 class DanglingTurn(TurnDetector):
-    """A rule: free, and as good on broken-off sentences as small models; it only ever makes the wait longer."""
+    """Rules: free, and on broken-off sentences as good as small models."""
 
     name = "dangling"
 
     async def end_of_turn(self, evidence: TurnEvidence) -> float:
-        """Return 0.1 if the last word wants another, 0.4 after a comma or dash, else 1.0."""
+        """Return 0.1 if the last word wants another, up to 0.97 for a question; 0.9 for a whole statement."""
         return finished(evidence.text)
 
 
 def finished(text: str) -> float:
-    """Return the probability that a text is all that its speaker wants to say; a question always is."""
-    said = text.strip().lower().replace("’", "'")
-    if said.endswith("?"):
-        return FINISHED
-    words = re.findall(r"[a-z']+", said)
-    if words and said.rstrip(" .,;:!…-–—").endswith(words[-1]) and words[-1] in _DANGLING:
+    """Return the probability that a text is all that its speaker wants to say."""
+    said = text.strip().replace("’", "'")
+    sentence = _SENTENCE_ENDS.split(said)[-1]
+    words = _words(sentence)
+    asked = sentence.endswith("?")
+    if _wants_more(words, asks=asked and not ASKING.isdisjoint(words)):
         return DANGLING
-    return TRAILING if said.endswith((",", ";", ":", "-", "–", "—", "...", "…")) else FINISHED
+    if _begins(words, _words(re.split(r"[,;:]", sentence.rstrip(_MARKS))[-1])):
+        return HOLDING
+    if asked:
+        return QUESTION
+    if said.endswith((",", ";", ":", "-", "–", "—", "...", "…")):
+        return TRAILING
+    return FINISHED if said.endswith((".", "!")) or not _has_marks(said) else BARE
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[a-z']+|[^\sa-z]", text.lower().rstrip(_MARKS))
+
+
+def _wants_more(words: list[str], *, asks: bool) -> bool:
+    last = words[-1] if words else ""
+    return last in ALWAYS or (last in OUTSIDE_QUESTIONS and not asks)
+
+
+def _begins(sentence: list[str], clause: list[str]) -> bool:
+    """Return whether this is only the beginning of something, or asks for patience."""
+    return (len(clause) == 1 and clause[0] in ALONE) or _PATTERN.fullmatch(" ".join(sentence)) is not None
+
+
+def _has_marks(said: str) -> bool:
+    """Return whether the recogniser writes as people do, so that a missing full stop tells something."""
+    return said[:1].isupper() or any(mark in said for mark in ".,?!")

@@ -7,28 +7,29 @@ from typing import Any
 import pytest
 from voices import recordings
 
-from providers.engines.turn.dangling import DANGLING, FINISHED, TRAILING, finished
+from providers.engines.turn.dangling import BARE, DANGLING, FINISHED, HOLDING, QUESTION, TRAILING, finished
 from providers.registry import TURN
 from voicebackend.audio import AudioFormat
 from voicebackend.interfaces import TurnEvidence
 
 COMPLETE = (
     "Yes, please.",
-    "I would like to book a table for two",
-    "Can you tell me the balance of my checking account?",
-    "Who should I talk to?",
+    "I would like to book a table for two.",
     "My number is 555 0199.",
     "No.",
     "That's all, thank you!",
-    "Tuesday at four",
     "I don't think so.",
-    "Sure, come in",
+    "America does it very well.",
+    "yes please",
+    "i would like to book a table",
 )
+QUESTIONS = ("Can you tell me the balance of my checking account?", "Who should I talk to?", "Can you see where it is?")
 BROKEN_OFF = (
     "My name is",
     "I would like to",
     "I want to book a table and",
     "Could you send it to the",
+    "Could you send it to?",
     "Well I was thinking that because",
     "It's.",
     "The order was for um",
@@ -36,12 +37,27 @@ BROKEN_OFF = (
     "And then we",
     "with...",
 )
+BEGUN = (
+    "I wanted to ask.",
+    "Give me a second.",
+    "Let me think.",
+    "Well,",
+    "It's the blue one. So,",
+    "You",
+    "My phone number.",
+)
 
 
 @pytest.mark.parametrize("text", COMPLETE)
 def test_a_complete_sentence_ends_the_turn(text: str) -> None:
-    """Also a question that ends with a preposition."""
+    """Also without a full stop, if the recogniser sets no marks at all."""
     assert finished(text) == FINISHED
+
+
+@pytest.mark.parametrize("text", QUESTIONS)
+def test_a_question_ends_the_turn(text: str) -> None:
+    """Also one that ends with a preposition, because it asks for what it lacks."""
+    assert finished(text) == QUESTION
 
 
 @pytest.mark.parametrize("text", BROKEN_OFF)
@@ -50,10 +66,22 @@ def test_a_dangling_word_asks_for_more(text: str) -> None:
     assert finished(text) == DANGLING
 
 
-@pytest.mark.parametrize("text", ["Yes,", "I thought -", "Hmm I see...", "My number is 471,"])
+@pytest.mark.parametrize("text", BEGUN)
+def test_what_only_begins_or_asks_for_patience_is_given_it(text: str) -> None:
+    """A full stop behind it is the recogniser's guess."""
+    assert finished(text) == HOLDING
+
+
+@pytest.mark.parametrize("text", ["Yes,", "I thought so -", "I see...", "My number is 471,"])
 def test_a_trailing_mark_makes_it_doubtful(text: str) -> None:
     """Less so than a dangling word."""
     assert finished(text) == TRAILING
+
+
+@pytest.mark.parametrize("text", ["I would like to book a table", "Yes, on Tuesday"])
+def test_a_missing_full_stop_makes_it_a_little_doubtful(text: str) -> None:
+    """From a recogniser that writes as people do."""
+    assert finished(text) == BARE
 
 
 @pytest.mark.parametrize("text", ["I’m", "AND", "the."])
@@ -65,7 +93,7 @@ def test_case_and_apostrophes_do_not_matter(text: str) -> None:
 @pytest.mark.parametrize("text", ["my number is 4", "number and 22.", "der Preis is €"])
 def test_what_follows_the_word_counts(text: str) -> None:
     """A digit or sign after a dangling word is what it wanted."""
-    assert finished(text) == FINISHED
+    assert finished(text) > TRAILING
 
 
 async def probability(silence_s: float, audio: bytes, **settings: Any) -> float:

@@ -26,19 +26,30 @@ def decisions(pattern: str, endpointing: Endpointing) -> list[tuple[int, Decisio
 
 
 def test_speech_then_silence_is_one_turn() -> None:
-    """Speech starts after 96 ms, pauses after 96 ms of silence and ends at 300 ms, rounded up to frames."""
-    found = decisions("##########" + "." * 15, Endpointing(VadProfile()))
+    """Speech starts after 64 ms and pauses after 64 ms of silence; if nobody judges, it may end at 0.5 s."""
+    found = decisions("##########" + "." * 20, Endpointing(VadProfile()))
     assert found == [
-        (2, Decision.STARTED),
-        (12, Decision.PAUSED),
-        (19, Decision.MAY_END),
-        (19, Decision.ENDED),
+        (1, Decision.STARTED),
+        (11, Decision.PAUSED),
+        (25, Decision.MAY_END),
+        (25, Decision.ENDED),
     ]
 
 
+def test_what_was_judged_in_time_ends_without_asking_again() -> None:
+    """At the silence asked for, rounded up to frames."""
+    endpointing = Endpointing(VadProfile())
+    found = [endpointing.step(0.9, FRAME_S) for _ in range(10)]
+    found += [endpointing.step(0.0, FRAME_S) for _ in range(3)]
+    assert endpointing.wait_until(0.25) is None
+    found += [endpointing.step(0.0, FRAME_S) for _ in range(5)]
+    assert [decision for decision in found if decision] == [Decision.STARTED, Decision.PAUSED, Decision.ENDED]
+    assert found[-1] is Decision.ENDED
+
+
 def test_a_click_is_not_speech() -> None:
-    """Two frames above the threshold start nothing."""
-    assert decisions("##....##....", Endpointing(VadProfile())) == []
+    """One frame above the threshold starts nothing."""
+    assert decisions("#....#.#....", Endpointing(VadProfile())) == []
 
 
 def test_a_caller_who_goes_on_keeps_the_turn() -> None:

@@ -151,7 +151,7 @@ def test_what_is_complete_by_count_waits_less(begun: str, complete: str) -> None
 
 def test_a_caller_who_pauses_long_is_given_time() -> None:
     """At most 0.6 of the longest wait, and only where the setting says so."""
-    text, doubtful = "A table for two", 0.7
+    text, doubtful = "A table for two", 0.8
     assert wait(text, doubtful, pauses=(0.7, 0.7)).seconds > wait(text, doubtful).seconds
     assert wait(text, doubtful, pauses=(9.0,) * 9).seconds == pytest.approx(0.6 * 1.5)
     assert wait(text, doubtful, Endpointing(adapt=False), (9.0,) * 9).seconds == wait(text, doubtful).seconds
