@@ -111,38 +111,3 @@ class ClauseCutter:
         spoken = "".join(unit.spoken for unit in units)
         self._first = self._first and not spoken
         return [Clause(text, spoken, units, self._interruptible)]
-
-
-_END = re.compile(r"([.!?…]+[\"')\]]*)(\s+)|\n+")
-_ABBREVIATION = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|St|No|vs|etc|e\.g|i\.e|approx|dept|min|max)|\b[A-Z])\.$")
-
-
-class SentenceCutter:
-    """Text in as it comes, whole sentences out as soon as they are whole."""
-
-    def __init__(self) -> None:
-        self._text = ""
-
-    def push(self, delta: str) -> list[str]:
-        """Take more text and return the sentences that are now complete."""
-        self._text += delta
-        pieces: list[str] = []
-        while (cut := self._cut()) is not None:
-            pieces.append(self._text[:cut].strip())
-            self._text = self._text[cut:]
-        return pieces
-
-    def flush(self) -> str:
-        """Return what is left at the end of the text."""
-        rest, self._text = self._text.strip(), ""
-        return rest
-
-    def _cut(self) -> int | None:
-        for match in _END.finditer(self._text):
-            head = self._text[: match.end(1) if match.group(1) else match.start()]
-            if is_speakable(head) and not _ABBREVIATION.search(head):
-                return match.end()
-        if len(self._text) > MAX_PIECE:
-            space = self._text.rfind(" ", 1, MAX_PIECE)
-            return space if space > 0 else MAX_PIECE
-        return None

@@ -1,1 +1,1 @@
-"""Text to speech: implementations of ``TextToSpeech``, and what they share about text."""
+"""Text to speech: implementations of ``TextToSpeech``."""

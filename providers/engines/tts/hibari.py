@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from providers.engines.pool import Pool, opened
-from providers.engines.tts.plain import plain
 from voicebackend.audio import from_floats
 from voicebackend.errors import InvalidFormat
 from voicebackend.interfaces import EngineConfig, TextToSpeech, WordTime
@@ -43,7 +42,7 @@ class Hibari(TextToSpeech):
         self._pool.close()
 
     async def synthesize(self, text: str) -> AsyncIterator[bytes | WordTime]:
-        """Yield a sentence at a time; markup is left out, and text without words yields nothing.
+        """Yield a sentence at a time; text without words yields nothing. Markup is the caller's to take out.
 
         Raises:
             InvalidFormat: the text is longer than 10,000 characters.
@@ -52,7 +51,9 @@ class Hibari(TextToSpeech):
         voice = opened(self._voice, "hibari")
         if len(text) > MAX_CHARACTERS:
             raise InvalidFormat("hibari", f"a text to speak has at most {MAX_CHARACTERS} characters")
-        chunks = _chunks(voice, plain(text))
+        if not any(character.isalnum() for character in text):
+            return  # the voice would breathe for "..."
+        chunks = _chunks(voice, text)
         while (pcm := await self._pool.submit("hibari", lambda: next(chunks, None))) is not None:
             yield pcm
 

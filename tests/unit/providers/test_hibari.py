@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from providers.engines.tts.hibari import MAX_CHARACTERS, Hibari
-from providers.engines.tts.plain import plain
 from voicebackend.errors import InvalidFormat, PipelineError
 
 
@@ -66,7 +65,7 @@ async def test_what_cannot_be_spoken_yields_nothing(hibari: tuple[Hibari, Voice]
     """And does not end the text."""
     engine, _ = hibari
     assert [chunk async for chunk in engine.synthesize("你好. one.")] == [bytes(4800)]
-    assert [chunk async for chunk in engine.synthesize("😀 <break/>")] == []
+    assert [chunk async for chunk in engine.synthesize("😀 ...")] == []
 
 
 async def test_a_failing_model_is_a_pipeline_error(hibari: tuple[Hibari, Voice]) -> None:
@@ -89,24 +88,3 @@ async def test_an_engine_that_is_not_open_says_so() -> None:
     """Instead of failing somewhere inside."""
     with pytest.raises(PipelineError, match="not open"):
         [chunk async for chunk in Hibari().synthesize("hello")]
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("<speak>Hello <break time='1s'/> there.</speak>", "Hello there."),
-        ("**Bold** and _fine_, `code`", "Bold and fine, code"),
-        ("# Title\n- first\n- second", "Title first second"),
-        ("See [our page](https://example.com) 😀!", "See our page!"),
-        ("5 < 6 and 7 > 6", "5 < 6 and 7 > 6"),
-        ("minus -3, e-mail", "minus -3, e-mail"),
-        ("a\x00b\u200bc\ud800", "a b c"),
-        ("...", ""),
-        ("😀 ♪", ""),
-        ("", ""),
-        ("naïve café 日本", "naïve café 日本"),
-    ],
-)
-def test_markup_is_not_read_aloud(text: str, words: str) -> None:
-    """Tags, Markdown, emoji and control characters go; words and their punctuation stay."""
-    assert plain(text) == words
