@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from voicebackend.marks import HOLD, RELEASE
-from worker.speech.boundaries import clause_end, is_speakable, last_clause_end, sentence_end
+from worker.speech.boundaries import clause_end, last_clause_end, sentence_end
 from worker.speech.speakable import speakable
 from worker.speech.unit import Unit, verbatim
 
