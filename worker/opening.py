@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 from voicebackend.config import BackendConfig, PipelineType
+from voicebackend.conversation import Conversation
 from voicebackend.errors import InvalidConfig, PipelineError
-from voicebackend.interfaces import Pipeline, TransportLink
+from voicebackend.interfaces import Engines, Pipeline, TransportLink
 from voicebackend.record import SessionRecord
 from voicebackend.telemetry import span
 from worker.pipelines.s2s import S2sPipeline
@@ -13,6 +16,16 @@ from worker.processors import Processors
 from worker.services import Services
 from worker.session_log import SessionLog
 from worker.task_agent import TaskAgent
+
+
+class _Parts(TypedDict):
+    """What every pipeline of ours is given."""
+
+    engines: Engines
+    link: TransportLink
+    log: SessionLog
+    processors: Processors
+    conversation: Conversation
 
 
 async def open_pipeline(
@@ -33,19 +46,19 @@ async def open_pipeline(
             message = f"{record.provider} cannot do {record.pipeline_type} over {record.transport}"
             raise InvalidConfig("open_pipeline", message, details={"field": "pipeline_type"})
         engines = await services.engines.engines(provider, wanted, record.pipeline_type)
-        processors = Processors(services.processors(wanted.custom_processors), record.id)
+        common: _Parts = {
+            "engines": engines,
+            "link": link,
+            "log": log,
+            "processors": Processors(services.processors(wanted.custom_processors), record.id),
+            "conversation": wanted.conversation.over(record.conversation),
+        }
+        agent = _agent(record, wanted, services)
         pipeline: Pipeline
         if record.pipeline_type is PipelineType.S2S:
-            pipeline = S2sPipeline(engines=engines, link=link, log=log, processors=processors, metadata=record.metadata)
+            pipeline = S2sPipeline(**common, agent=agent if record.agent else None, metadata=record.metadata)
         else:
-            pipeline = SttTtsPipeline(
-                engines=engines,
-                link=link,
-                log=log,
-                processors=processors,
-                agent=_agent(record, wanted, services),
-                conversation=wanted.conversation.over(record.conversation),
-            )
+            pipeline = SttTtsPipeline(**common, agent=agent)
         await _open(pipeline)
     return pipeline
 

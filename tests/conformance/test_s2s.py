@@ -13,7 +13,7 @@ from voicebackend.audio import PIPELINE_RATE
 from voicebackend.interfaces import S2sEvent, S2sStream, SpeechToSpeech
 
 HELLO = b"\x10\x20" * PIPELINE_RATE
-KINDS = {"audio", "user_text", "agent_text", "speech_started", "turn_done", "error"}
+KINDS = {"audio", "user_text", "agent_text", "speech_started", "speech_stopped", "turn_done", "error"}
 
 
 async def until_done(events: AsyncIterator[S2sEvent]) -> list[S2sEvent]:

@@ -41,15 +41,17 @@ async def test_the_model_answers_at_the_callers_rate(caller: Caller) -> None:
     """Speech in; the model's audio, both texts and the turn's latency out."""
     await caller.speak(SPEECH)
     await caller.until("audio_end", turn=1)
-    await caller.until("state", state="listening")
+    await caller.until("transcript", role="agent", final=True)
     assert spoken(bytes(caller.audio), 8_000) == "hello you"
-    said = [(event["role"], event["text"]) for event in caller.events if event["type"] == "transcript"]
+    said = [
+        (event["role"], event["text"]) for event in caller.events if event["type"] == "transcript" and event["final"]
+    ]
     assert said == [("user", "hi"), ("agent", "hello you")]
     latency = (await caller.until("turn"))["latency_ms"]
     assert set(latency) == set(Latency.model_fields)
     assert 0 < latency["e2e"] < 5000
     kinds = [entry["type"] for entry in await caller.log()]
-    assert kinds.count("transcript") == 2
+    assert kinds == ["session", "session", "session", "transcript", "turn", "transcript"]
 
 
 async def test_speaking_over_the_model_clears_what_was_not_played(caller: Caller) -> None:

@@ -7,17 +7,29 @@ from dataclasses import dataclass
 from typing import Any
 
 from voicebackend.interfaces.engine import Engine
+from voicebackend.interfaces.tts import WordTime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class S2sEvent:
-    """Something a speech-to-speech model said or noticed."""
+    """Something a speech-to-speech model said or noticed; ``kind`` is one of the following.
+
+    - ``speech_started``: the caller begins to speak. ``speech_stopped``: has fallen silent, ``silence_s`` ago.
+    - ``user_text``: all that is understood of what the caller says; ``final`` once for each time they speak, empty if
+      it was nothing. It may come after the model's answer has begun.
+    - ``agent_text``: more of what the model says, before the audio that it belongs to; ``final`` gives the whole text.
+    - ``audio``: the model's speech. Audio and text belong to one answer until ``turn_done``.
+    - ``error``: the model cannot go on.
+    """
 
     kind: str
-    """``audio``, ``user_text``, ``agent_text``, ``speech_started``, ``turn_done`` or ``error``."""
     pcm: bytes = b""
     text: str = ""
     final: bool = False
+    words: tuple[WordTime, ...] = ()
+    """Of ``agent_text``: when its words sound, in seconds from the start of the answer's audio, if the model tells."""
+    silence_s: float = 0.0
+    """Of ``speech_stopped`` and final ``user_text``: seconds since the caller's last sound, if the model tells."""
 
 
 class S2sStream:
@@ -32,11 +44,18 @@ class S2sStream:
         raise NotImplementedError
 
     async def interrupt(self, played_ms: float) -> None:
-        """Stop the answer under way; the model is to remember only what was played."""
+        """Cut short what the model was saying when the caller last began to speak, or has said last.
+
+        The model is to remember only the first ``played_ms`` milliseconds of it. Nothing more of it comes, but its
+        ``turn_done`` if that had not come. What the model has begun to answer to the caller since then goes on.
+        """
         raise NotImplementedError
 
     async def say(self, text: str) -> None:
-        """Have the model speak this text: where an agent of ours answers, a clause of it."""
+        """Have the model speak this text, once it has spoken what it was given before: an answer of its own.
+
+        Where an agent of ours answers, a clause of that; otherwise a greeting or a prompt.
+        """
         raise NotImplementedError
 
     async def aclose(self) -> None:
@@ -48,6 +67,8 @@ class SpeechToSpeech(Engine):
 
     sample_rate: int = 24_000
     """Hz of its audio events."""
+    can_say: bool = True
+    """Whether it speaks texts that it is given; without that, no agent of ours can answer through it."""
 
     async def stream(self, *, metadata: Mapping[str, Any], answers: bool = True) -> S2sStream:
         """Open a conversation; with ``answers`` False the model only listens, and speaks what ``say`` gives it."""

@@ -162,16 +162,21 @@ class Dialogue(Pipeline):
             await self._floor.settled()
             turn = self._next_turn()
             self._to(PipelineState.PROCESSING)
-            heard = Transcript(role="user", text=utterance.text, final=True, turn=turn)
-            self._link.event(heard)
-            try:
-                await self._log.event(heard)
-            except VoiceBackendError as error:
-                self._link.event(Error(code=error.code, message=error.message))
+            if await self._note(Transcript(role="user", text=utterance.text, final=True, turn=turn)):
+                await self._reply(turn, utterance)
+            else:
                 self._floor.nothing()
                 self._freed()
-                return
-            await self._reply(turn, utterance)
+
+    async def _note(self, said: Transcript) -> bool:
+        """Tell the caller's side what the caller said, and the log; tell whether the log knows it."""
+        self._link.event(said)
+        try:
+            await self._log.event(said)
+        except VoiceBackendError as error:
+            self._link.event(Error(code=error.code, message=error.message))
+            return False
+        return True
 
     async def _reply(self, turn: int, utterance: Utterance) -> None:
         """Have it answered; the floor is free."""

@@ -76,6 +76,11 @@ class Floor:
         if self._cutting:
             await asyncio.gather(*self._cutting, return_exceptions=True)
 
+    async def finished(self, within_s: float) -> None:
+        """Return when the agent has finished, or after so many seconds."""
+        if self._answer is not None:
+            await asyncio.wait({self._answer.task}, timeout=within_s)
+
     def deliver(self, frame: Frame) -> None:
         """Take what an agent's task says."""
         if self._answer is not None:
@@ -136,6 +141,11 @@ class Floor:
             self._cut = answer
             self._end(answer)
             self._on_state(PipelineState.LISTENING)
+
+    def give_way(self) -> None:
+        """Silence the agent, if the caller may stop it."""
+        if self._answer is not None and self._answer.interruptible and self._settings.barge_in.enabled:
+            self._do(Verdict.INTERRUPT)
 
     def again(self) -> None:
         """Play what is being said to another socket of the same caller."""

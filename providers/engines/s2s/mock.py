@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from itertools import cycle
 from typing import Any
 
 from pydantic import ConfigDict
 
+from providers.engines.s2s.script import Reply, Voice
 from providers.mock.config import DEFAULT_LINES, DEFAULT_RATE, DEFAULT_SPEECH_RATE, Lines, Rate, SpeechRate
 from providers.mock.script import NO_DELAY, Delay, MockEngineConfig, Script
-from providers.mock.sounds import PieceLength, Threshold, is_louder, pieces
-from providers.mock.tones import speak
+from providers.mock.sounds import PieceLength, Threshold, is_louder
+from voicebackend.audio import PIPELINE_RATE, SAMPLE_BYTES
 from voicebackend.interfaces import S2sEvent, S2sStream, SpeechToSpeech
 
 _SILENCE_S = 0.1
 """Without sound, after which the caller has finished."""
-_CHUNK_CHARACTERS = 8
-_OF_THE_CALLER = frozenset({"speech_started", "user_text"})
+_WORD_BYTES = PIPELINE_RATE * SAMPLE_BYTES // 5
+"""Caller audio after which one more word is understood: 200 ms."""
+_HEARD = "{heard}"
+"""Stands in a reply for what was heard of the one before."""
 
 
 class MockS2sConfig(MockEngineConfig):
@@ -27,11 +31,13 @@ class MockS2sConfig(MockEngineConfig):
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
     transcripts: Lines = DEFAULT_LINES
-    """What the caller is understood to say, in turn; each session starts with the first."""
+    """What the caller is understood to say, in turn, each session from the first; empty is a sound without words."""
+    partials: bool = True
+    """Tell a word more every 200 ms."""
     replies: Lines = DEFAULT_LINES
-    """What is answered, in turn."""
+    """What is answered, in turn; empty is no answer, ``{heard}`` in one what was heard of the one before."""
     delay: Delay = NO_DELAY
-    """From the end of the caller's speech, noticed after 100 ms, to the answer."""
+    """From the end of the caller's speech, noticed after 100 ms, to the answer; or from a given text to its speech."""
     sample_rate: Rate = DEFAULT_RATE
     seconds_per_character: SpeechRate = DEFAULT_SPEECH_RATE
     threshold: Threshold = 0
@@ -58,81 +64,123 @@ class MockS2s(SpeechToSpeech):
         """Fail if the script says so."""
         self.script.opened()
 
-    async def stream(self, *, metadata: Mapping[str, Any]) -> S2sStream:
+    async def stream(self, *, metadata: Mapping[str, Any], answers: bool = True) -> S2sStream:
         """Open a conversation, or fail as the script says."""
         del metadata
         self.script.called()
-        return _Stream(self.settings)
+        return _Stream(self.settings, answers=answers)
 
 
 class _Stream(S2sStream):
-    def __init__(self, settings: MockS2sConfig) -> None:
-        self._settings = settings
+    def __init__(self, settings: MockS2sConfig, *, answers: bool) -> None:
+        self._settings, self._answers = settings, answers
         self._transcripts: Iterator[str] = cycle(settings.transcripts)
         self._replies: Iterator[str] = cycle(settings.replies)
-        self._audio = cycle(settings.audio)
-        self._events: asyncio.Queue[S2sEvent | None] = asyncio.Queue()
-        self._timer: asyncio.TimerHandle | None = None
-        self._speaking = False
+        self._voice = Voice(
+            sample_rate=settings.sample_rate,
+            pace_s=settings.seconds_per_character.total_seconds(),
+            audio=settings.audio,
+            piece_s=settings.piece.total_seconds() if settings.piece else None,
+        )
+        self._events: deque[tuple[S2sEvent, Reply | None]] = deque()
+        self._changed = asyncio.Event()
+        self._closed = False
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._texts: deque[str] = deque()
+        self._said: str | None = None
+        self._heard_bytes = 0
+        self._last: Reply | None = None
+        self._spoken_over: Reply | None = None
 
     async def push(self, pcm: bytes) -> None:
         """Hear the caller; what is not above the threshold, and no audio at all, is silence."""
         if not is_louder(pcm, self._settings.threshold):
             return
-        if not self._speaking:
-            self._speaking = True
-            self._events.put_nowait(S2sEvent(kind="speech_started"))
-        self._after(_SILENCE_S, self._understand)
+        if self._said is None:
+            self._said, self._heard_bytes, self._spoken_over = next(self._transcripts), 0, self._last
+            self._stop("answer")
+            self._tell(S2sEvent(kind="speech_started"))
+        words, self._heard_bytes = self._heard_bytes // _WORD_BYTES, self._heard_bytes + len(pcm)
+        if self._settings.partials and self._heard_bytes // _WORD_BYTES > words:
+            text = " ".join(self._said.split()[: self._heard_bytes // _WORD_BYTES])
+            self._tell(S2sEvent(kind="user_text", text=text))
+        self._after(_SILENCE_S, "silence", self._understand)
 
     async def events(self) -> AsyncIterator[S2sEvent]:
         """Yield what comes back until the stream closes."""
-        while (event := await self._events.get()) is not None:
+        while True:
+            while not self._events and not self._closed:
+                self._changed.clear()
+                await self._changed.wait()
+            if self._closed:
+                return
+            event, reply = self._events.popleft()
+            if reply is not None and event.kind == "turn_done":
+                reply.done = True
             yield event
-        self._events.put_nowait(None)
 
     async def interrupt(self, played_ms: float) -> None:
-        """Drop what was not yet taken of the answer."""
-        del played_ms
-        if not self._speaking:
-            self._cancel_timer()
-        waiting = [self._events.get_nowait() for _ in range(self._events.qsize())]
-        for event in waiting:
-            if event is None or event.kind in _OF_THE_CALLER:
-                self._events.put_nowait(event)
-        self._events.put_nowait(S2sEvent(kind="turn_done"))
+        """Drop what was not yet taken of what the caller spoke over, and remember what was played of it."""
+        self._stop("say")
+        self._texts.clear()
+        reply, self._spoken_over = self._spoken_over or self._last, None
+        if reply is None:
+            return
+        reply.cut(played_ms)
+        self._events = deque(item for item in self._events if item[1] is not reply)
+        if not reply.done:
+            self._events.appendleft((S2sEvent(kind="turn_done"), reply))
+            self._changed.set()
+
+    async def say(self, text: str) -> None:
+        """Speak a text."""
+        self._texts.append(text)
+        if "say" not in self._timers:
+            self._after(self._settings.delay.total_seconds(), "say", self._say)
 
     async def aclose(self) -> None:
         """Hang up."""
-        self._cancel_timer()
-        self._events.put_nowait(None)
-
-    def _after(self, seconds: float, function: Callable[[], None]) -> None:
-        self._cancel_timer()
-        self._timer = asyncio.get_running_loop().call_later(seconds, function)
-
-    def _cancel_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        for name in list(self._timers):
+            self._stop(name)
+        self._closed = True
+        self._changed.set()
 
     def _understand(self) -> None:
-        self._speaking = False
-        self._events.put_nowait(S2sEvent(kind="user_text", text=next(self._transcripts), final=True))
-        self._after(self._settings.delay.total_seconds(), self._answer)
+        text, self._said = self._said or "", None
+        self._tell(S2sEvent(kind="speech_stopped", silence_s=_SILENCE_S))
+        self._tell(S2sEvent(kind="user_text", text=text, final=True, silence_s=_SILENCE_S))
+        if text and self._answers:
+            self._after(self._settings.delay.total_seconds(), "answer", self._answer)
 
     def _answer(self) -> None:
         reply = next(self._replies)
-        self._events.put_nowait(S2sEvent(kind="agent_text", text=reply, final=True))
-        for pcm in self._spoken(reply):
-            self._events.put_nowait(S2sEvent(kind="audio", pcm=pcm))
-        self._events.put_nowait(S2sEvent(kind="turn_done"))
+        if reply:
+            self._speak(reply.replace(_HEARD, self._last.heard if self._last else ""))
 
-    def _spoken(self, reply: str) -> Iterator[bytes]:
-        settings = self._settings
-        if settings.audio:
-            length = settings.piece.total_seconds() if settings.piece else None
-            yield from pieces(next(self._audio), length, settings.sample_rate)
-            return
-        pace = settings.seconds_per_character.total_seconds()
-        for start in range(0, len(reply), _CHUNK_CHARACTERS):
-            yield speak(reply[start : start + _CHUNK_CHARACTERS], settings.sample_rate, pace)
+    def _say(self) -> None:
+        self._speak(self._texts.popleft())
+        if self._texts:
+            self._after(self._settings.delay.total_seconds(), "say", self._say)
+
+    def _speak(self, text: str) -> None:
+        self._last = reply = self._voice.reply(text)
+        for event in reply.events:
+            self._tell(event, reply)
+
+    def _tell(self, event: S2sEvent, reply: Reply | None = None) -> None:
+        self._events.append((event, reply))
+        self._changed.set()
+
+    def _after(self, seconds: float, name: str, function: Callable[[], None]) -> None:
+        self._stop(name)
+
+        def due() -> None:
+            del self._timers[name]
+            function()
+
+        self._timers[name] = asyncio.get_running_loop().call_later(seconds, due)
+
+    def _stop(self, name: str) -> None:
+        timer = self._timers.pop(name, None)
+        if timer is not None:
+            timer.cancel()

@@ -1,0 +1,53 @@
+"""An answer that a speech-to-speech model gives by itself: played as it comes, noted down as far as it was heard."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from voicebackend.conversation import Conversation
+from voicebackend.events import Transcript
+from voicebackend.interfaces import TransportLink
+from voicebackend.session import PipelineState
+from worker.pipelines.announcement import Announcement
+from worker.pipelines.answer import Answer
+from worker.pipelines.model_turn import ModelTurn
+from worker.pipelines.mouth import Mouth
+from worker.pipelines.parts import Log
+
+
+class ModelAnswer(Answer):
+    """Like any other answer, but nobody is asked, and audio and text come together."""
+
+    def __init__(
+        self,
+        turn: int,
+        said: ModelTurn,
+        *,
+        mouth: Mouth,
+        link: TransportLink,
+        log: Log,
+        settings: Conversation,
+        on_state: Callable[[PipelineState], None],
+    ) -> None:
+        super().__init__(Announcement(turn, ""), mouth=mouth, link=link, log=log, settings=settings, on_state=on_state)
+        self._model = said
+        said.on_text = self._more
+
+    def commit(self, *, speech_end: float, decided: float) -> None:
+        """Let it be heard: the model's first word is there."""
+        super().commit(speech_end=speech_end, decided=decided)
+        self._watch.transcribed, self._watch.first_text = decided, self._clock()
+
+    def cut(self) -> asyncio.Task[None]:
+        """Fall silent; what the model still says is not heard."""
+        self._model.drop()
+        return super().cut()
+
+    async def _speak(self) -> None:
+        said = self._model
+        await self._mouth.relay(self.playout, said.saying, said.audio(), self, may_play=self._committed)
+
+    def _more(self, text: str) -> None:
+        if self._watch.first_audio is not None:
+            self._link.event(Transcript(role="agent", text=text, final=False, turn=self.turn))

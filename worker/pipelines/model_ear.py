@@ -1,0 +1,179 @@
+"""A speech-to-speech model's ear: caller audio to the model, and what it notices of the caller's speech back."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Protocol
+
+from voicebackend.audio import PIPELINE_RATE
+from voicebackend.errors import ConnectionFailed, VoiceBackendError
+from voicebackend.hooks import Stage
+from voicebackend.interfaces import S2sEvent
+from voicebackend.telemetry import frames_dropped
+from worker.pipelines.hearing import Heard, Listener, Utterance
+from worker.pipelines.model_turn import MAX_TEXT
+from worker.pipelines.model_voice import ModelVoice
+from worker.processors import Processors
+from worker.turns.barge_in import UNDECIDED_S
+
+QUEUE_FRAMES = 300
+"""Caller frames that may wait for the model: 6 s; then the oldest go."""
+TICK_S = 0.05
+"""Seconds between two looks at how long the caller has been speaking, or silent."""
+
+
+class ModelListener(Listener, Protocol):
+    """Hears of words that come late, too."""
+
+    async def understood(self, text: str) -> None:
+        """Hear what the caller said that the model has begun to answer already."""
+
+    async def settled(self) -> None:
+        """Return when all is done that follows from the last event."""
+
+
+@dataclass(slots=True)
+class _Speech:
+    """The caller's, as the model tells; times are seconds of the loop's clock."""
+
+    started: float
+    stopped: float | None = None
+    text: str = ""
+
+
+class ModelEar:
+    """Runs as one task, once the voice has a stream; ``push`` never waits."""
+
+    def __init__(self, voice: ModelVoice, processors: Processors, listener: ModelListener) -> None:
+        self._voice, self._processors, self._listener = voice, processors, listener
+        self._frames: asyncio.Queue[bytes] = asyncio.Queue()
+        self._clock = asyncio.get_running_loop().time
+        self._speech: _Speech | None = None
+        self._speaks = asyncio.Event()
+        self._late = False
+        self.deaf = False
+        """Audio is not heard: the caller is on hold."""
+
+    @property
+    def hears_speech(self) -> bool:
+        """Whether the caller is within a turn."""
+        return self._speech is not None
+
+    def push(self, pcm: bytes) -> None:
+        """Take caller audio."""
+        if self.deaf:
+            return
+        if self._frames.qsize() >= QUEUE_FRAMES:
+            self._frames.get_nowait()
+            frames_dropped.add(1, {"where": "s2s"})
+        self._frames.put_nowait(pcm)
+
+    async def run(self) -> None:
+        """Listen until the model hangs up.
+
+        Raises:
+            VoiceBackendError: the model failed.
+
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                others = [
+                    group.create_task(self._send(), name="s2s-uplink"),
+                    group.create_task(self._mind(), name="s2s-clock"),
+                ]
+                async for event in self._voice.stream.events():
+                    await self._hear(event)
+                    await self._listener.settled()
+                for other in others:
+                    other.cancel()
+        except* VoiceBackendError as failed:
+            raise failed.exceptions[0] from None
+
+    def answered(self) -> Utterance:
+        """Hear that the model answers the speech under way, whose words may still come; returns when it was."""
+        self._late = True
+        return self._end(0.0)
+
+    async def _send(self) -> None:
+        while True:
+            pcm = await self._frames.get()
+            if self._processors:
+                pcm = await self._processors.process(pcm, stage=Stage.PRE_S2S, sample_rate=PIPELINE_RATE)
+            await self._voice.stream.push(pcm)
+
+    async def _hear(self, event: S2sEvent) -> None:
+        match event.kind:
+            case "audio" | "agent_text" | "turn_done":
+                self._voice.take(event)
+            case "speech_started":
+                self._late = False
+                self._begin().stopped = None
+                self._tell()
+            case "speech_stopped" if self._speech is not None:
+                self._speech.stopped = self._clock() - event.silence_s
+                self._tell()
+            case "user_text":
+                await self._understand(event)
+            case "error":
+                raise ConnectionFailed("s2s", "the speech-to-speech model reported an error")
+            case _:
+                pass
+
+    async def _understand(self, event: S2sEvent) -> None:
+        text = event.text.strip()[:MAX_TEXT]
+        if self._late:
+            if event.final:
+                self._late = False
+                await self._listener.understood(text)
+        elif text or self._speech is not None:
+            self._begin().text = text
+            self._tell()
+            if event.final:
+                await self._finish(event.silence_s)
+            elif text:
+                self._listener.partial(text)
+
+    async def _mind(self) -> None:
+        """Time passes while the caller speaks: that, too, decides."""
+        while True:
+            await self._speaks.wait()
+            await asyncio.sleep(TICK_S)
+            speech = self._speech
+            if speech is None:
+                continue
+            if self.deaf:
+                self._end(0.0)
+            elif speech.stopped is not None and self._clock() - speech.stopped >= UNDECIDED_S:
+                await self._finish(0.0)
+            else:
+                self._tell()
+
+    def _begin(self) -> _Speech:
+        if self._speech is None:
+            self._speech = _Speech(self._clock())
+            self._speaks.set()
+        return self._speech
+
+    def _tell(self) -> None:
+        """Tell what is known of the speech under way."""
+        speech, now = self._speech, self._clock()
+        if speech is not None:
+            stopped = now if speech.stopped is None else speech.stopped
+            speech_s = max(0.0, stopped - speech.started)
+            self._listener.hears(Heard(speech_s=speech_s, text=speech.text, silence_s=max(0.0, now - stopped)))
+
+    async def _finish(self, silence_s: float) -> None:
+        """All is known of it."""
+        utterance = self._end(silence_s)
+        if utterance.text:
+            await self._listener.said(utterance)
+        else:
+            self._listener.said_nothing()
+
+    def _end(self, silence_s: float) -> Utterance:
+        now = self._clock()
+        speech, self._speech = self._speech or _Speech(now), None
+        self._speaks.clear()
+        stopped = now - silence_s if speech.stopped is None else speech.stopped
+        return Utterance(text=speech.text, speech_s=max(0.0, stopped - speech.started), speech_end=stopped, decided=now)

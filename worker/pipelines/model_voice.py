@@ -1,0 +1,90 @@
+"""A speech-to-speech model's voice: what it says by itself, and what it is given to say, as a text-to-speech engine."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+
+from voicebackend.errors import OperationTimeout
+from voicebackend.interfaces import S2sEvent, S2sStream, SpeechToSpeech, TextToSpeech
+from voicebackend.telemetry import frames_dropped
+from worker.pipelines.model_turn import ModelTurn
+
+logger = logging.getLogger(__name__)
+
+SAY_S = 10.0
+"""Seconds that the model has for the next piece of what it is given to say."""
+INTERRUPT_S = 2.0
+"""Seconds that it has to stop."""
+
+
+class ModelVoice(TextToSpeech):
+    """One session's. Sorts the model's events into turns; ``on_turn`` hears of an answer that it begins by itself."""
+
+    stream: S2sStream
+    """Set once the model was reached."""
+
+    def __init__(self, engine: SpeechToSpeech, on_turn: Callable[[ModelTurn], None] | None) -> None:
+        super().__init__()
+        self.name = engine.name  # type: ignore[misc]  # a class's elsewhere; this one speaks for another
+        self.sample_rate = engine.sample_rate
+        self._on_turn = on_turn
+        self._turn: ModelTurn | None = None
+
+    def take(self, event: S2sEvent) -> None:
+        """Take ``audio``, ``agent_text`` or ``turn_done``."""
+        if self._turn is None and event.kind != "turn_done":
+            self._begin()
+        if self._turn is not None:
+            self._turn.take(event)
+            if event.kind == "turn_done":
+                self._turn = None
+
+    def ended(self) -> None:
+        """Hear that the model has hung up: nothing more comes of what it was saying."""
+        self.take(S2sEvent(kind="turn_done"))
+
+    def _begin(self) -> None:
+        self._turn = ModelTurn(self.sample_rate)
+        if self._on_turn is None:
+            logger.warning("the model speaks although an agent answers")
+            frames_dropped.add(1, {"where": "s2s uninvited"})
+            self._turn.drop()
+        else:
+            self._on_turn(self._turn)
+
+    async def synthesize(self, text: str) -> AsyncIterator[bytes]:
+        """Have the model say it, and yield its audio.
+
+        Raises:
+            OperationTimeout: the model fell silent before it had finished.
+
+        """
+        if self._turn is not None and self._turn.dropped:
+            await self.interrupt(0.0)
+        turn = self._turn = ModelTurn(self.sample_rate)
+        try:
+            await self.stream.say(text)
+            async with aclosing(turn.audio()) as audio:
+                while True:
+                    async with asyncio.timeout(SAY_S):
+                        pcm = await anext(audio, None)
+                    if pcm is None:
+                        return
+                    yield pcm
+        except TimeoutError as error:
+            raise OperationTimeout("s2s", "the model did not speak in time") from error
+        finally:
+            turn.drop()
+
+    async def interrupt(self, played_ms: float) -> None:
+        """Have the model stop what was dropped, and remember what was played of it."""
+        if self._turn is not None and self._turn.dropped:
+            self._turn = None
+        try:
+            async with asyncio.timeout(INTERRUPT_S):
+                await self.stream.interrupt(played_ms)
+        except Exception:
+            logger.exception("the model could not be interrupted")
