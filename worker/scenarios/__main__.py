@@ -1,4 +1,4 @@
-"""``python -m worker.scenarios PATH... [--audio] [--jobs N] [--json FILE] [-v]``: exit code 1 if one is not as expected."""
+"""``python -m worker.scenarios PATH... [--audio] [--jobs N] [--json FILE] [-v]``: exit code 1 if one goes wrong."""
 
 from __future__ import annotations
 

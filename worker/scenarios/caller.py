@@ -24,7 +24,7 @@ from worker.scenarios.steps import (
     Say,
     Until,
 )
-from worker.scenarios.timeline import Timeline, find
+from worker.scenarios.timeline import Finder, Timeline
 
 PATIENCE_S = 60.0
 """Seconds that a caller waits for what the scenario says will come."""
@@ -54,6 +54,7 @@ class Caller:
     gateway: Gateway
     timeline: Timeline
     speaker: Speaker
+    finder: Finder
     _cursor: int = 0
     _spoke_at: float = 0.0
 
@@ -134,7 +135,7 @@ class Caller:
 
     async def _seen(self, wanted: Sighting) -> None:
         def seen() -> bool:
-            at = find(self.timeline.events, wanted, self._cursor)
+            at = self.finder.find(self.timeline.events, wanted, self._cursor)
             if at is not None:
                 self._cursor = at + 1
             return at is not None

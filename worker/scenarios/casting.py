@@ -10,6 +10,8 @@ from worker.scenarios.format import Scenario
 from worker.scenarios.phone import Turn
 from worker.scenarios.sounds import scripted_noise
 from worker.scenarios.steps import Noise, Say
+from worker.scenarios.tape import Tape
+from worker.scenarios.timeline import Finder
 from worker.scenarios.voice import CHARACTER_S, ScriptedTts
 
 
@@ -29,6 +31,13 @@ class ScriptedSpeaker:
 class ScriptedEar:
     """Reads tones."""
 
+    def tape(self, sample_rate: int) -> Tape:
+        """Return a tape for one turn."""
+        return Tape(sample_rate)
+
+    async def run(self) -> None:
+        """Do nothing: tones are read as they come."""
+
     async def text(self, turn: Turn) -> tuple[str, str]:
         """Return the words that were heard of a turn, and what was heard of one that was cut short."""
         words = [word.text for word in turn.tape.words()]
@@ -38,8 +47,13 @@ class ScriptedEar:
 class ScriptedCast:
     """New engines for each session."""
 
+    finder = Finder()
+
     def __init__(self) -> None:
         self.speaker, self.ear = ScriptedSpeaker(), ScriptedEar()
+
+    async def open(self) -> None:
+        """Do nothing: these engines are always open."""
 
     def engines(self, scenario: Scenario) -> Engines:
         """Return engines that follow the scenario."""

@@ -9,60 +9,72 @@ from voicebackend.cli.words import word_error, words
 from worker.scenarios.expectations import Counts, Expectations, Remembered
 from worker.scenarios.seen import Seen
 from worker.scenarios.sightings import Kind, Sighting
-from worker.scenarios.timeline import Event, find
+from worker.scenarios.timeline import Event, Finder
 
 MAX_WORD_ERROR = 0.3
 """With real engines: share of wrong words up to which something was said or heard."""
+LATE_S = 0.6
+"""With real engines: seconds by which things may happen sooner or later."""
 _EPSILON_S = 0.001
 
 
 class Exactness(NamedTuple):
-    """How words are compared."""
+    """How words and times are compared."""
 
+    finder: Finder
     word_error: float
     """Share of words that may be wrong."""
     slack: int
     """Words more or fewer at an interruption."""
+    late_s: float
+    """Seconds by which things may happen sooner or later."""
 
 
 def judge(expected: Expectations, seen: Seen, *, real: bool = False) -> list[str]:
     """Return what is not as expected, a line or more each; ``real`` engines need not be right in every word."""
-    exactness = Exactness(MAX_WORD_ERROR if real else 0.0, expected.slack + (2 if real else 0))
+    if real:
+        exactness = Exactness(Finder(loose=True), MAX_WORD_ERROR, expected.slack + 2, LATE_S)
+    else:
+        exactness = Exactness(Finder(), 0.0, expected.slack, _EPSILON_S)
     return [
         *seen.problems,
-        *_order(expected.order, seen.events),
-        *(f"seen, and must not be: {event}" for wanted in expected.absent for event in _all(seen.events, wanted)),
+        *_order(expected.order, seen.events, exactness),
+        *_absent(expected.absent, seen.events, exactness.finder),
         *_counts(expected.counts, seen),
         *_heard(expected, seen, exactness),
         *_history(expected, seen, exactness),
         *(_remembered(seen, exactness) if expected.history_as_heard else ()),
-        *_answers(expected, seen),
+        *_answers(expected, seen, exactness.late_s),
         *([f"{seen.late} frames came late"] if seen.late and not expected.late_frames else []),
     ]
 
 
-def _order(wanted: Sequence[Sighting], events: Sequence[Event]) -> list[str]:
+def _order(wanted: Sequence[Sighting], events: Sequence[Event], exactness: Exactness) -> list[str]:
     at, before_s = 0, 0.0
     for number, sighting in enumerate(wanted, 1):
-        found = find(events, sighting, at)
+        found = exactness.finder.find(events, sighting, at)
         if found is None:
             place = f"after {events[at - 1]}" if at else "at all"
-            return [f"order, line {number}: expected {sighting}; not seen {place.strip()}"]
+            return [f"order, line {number}: expected {sighting}; not seen {place}"]
         passed = events[found].at - before_s
-        if sighting.within is not None and passed > sighting.within + _EPSILON_S:
+        if sighting.within is not None and passed > sighting.within + exactness.late_s:
             return [f"order, line {number}: expected {sighting}; it took {passed:.3f} s: {events[found]}"]
-        if sighting.after is not None and passed < sighting.after - _EPSILON_S:
+        if sighting.after is not None and passed < sighting.after - exactness.late_s:
             return [f"order, line {number}: expected {sighting}; it took only {passed:.3f} s: {events[found]}"]
-        at, before_s = found + 1, events[found].at
+        at, before_s = _next(events, found, exactness), events[found].at
     return []
 
 
-def _all(events: Sequence[Event], wanted: Sighting) -> list[Event]:
-    found, at = [], find(events, wanted)
-    while at is not None:
-        found.append(events[at])
-        at = find(events, wanted, at + 1)
-    return found
+def _next(events: Sequence[Event], found: int, exactness: Exactness) -> int:
+    """Return from where on the next is looked for: with real engines, things that happen at once may change places."""
+    if not exactness.finder.loose:
+        return found + 1
+    return next(at for at, event in enumerate(events) if event.at >= events[found].at - exactness.late_s / 2)
+
+
+def _absent(wanted: Sequence[Sighting], events: Sequence[Event], finder: Finder) -> list[str]:
+    found = ((sighting, finder.find(events, sighting)) for sighting in wanted)
+    return [f"seen, and must not be: {sighting}: {events[at]}" for sighting, at in found if at is not None]
 
 
 def _kinds(kind: Kind) -> Callable[[Seen], int]:
@@ -159,7 +171,7 @@ def _without_begun(told: str, heard: str, begun: str) -> str:
     return rest if begun and last.startswith(begun) and words(rest) == words(heard) else told
 
 
-def _answers(expected: Expectations, seen: Seen) -> list[str]:
+def _answers(expected: Expectations, seen: Seen, late_s: float) -> list[str]:
     limit = expected.answers_within
     if limit is None:
         return []
@@ -170,7 +182,7 @@ def _answers(expected: Expectations, seen: Seen) -> list[str]:
             answer = next((e for e in seen.events[at:] if e.kind is Kind.SPEAKS), None)
             if answer is None:
                 complaints.append(f"never answered: {event}")
-            elif answer.at - ended > limit + _EPSILON_S:
+            elif answer.at - ended > limit + late_s:
                 complaints.append(f"answered after {answer.at - ended:.3f} s, expected {limit:g} s: {event}")
     return complaints
 

@@ -35,10 +35,8 @@ def find(paths: Iterable[Path]) -> list[Path]:
     """
     found: list[Path] = []
     for path in paths:
-        if path.is_file():
-            files = [path]
-        else:
-            files = sorted(file for file in path.rglob("*") if file.suffix in SUFFIXES)
+        inside = sorted(file for file in path.rglob("*") if file.suffix in SUFFIXES)
+        files = [path] if path.is_file() else inside
         if not files:
             raise InvalidConfig("scenario", f"{path}: no scenario here, a file that ends in .yaml")
         found += files
@@ -69,9 +67,9 @@ def load(path: Path) -> File:
         return File(path=path, scenario=Scenario.model_validate(data))
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
-        line, field = _place(root, first["loc"])
-        message = f"{path}:{line}: {field}: {first['msg'].removeprefix('Value error, ')}"
-        raise InvalidConfig("scenario", message, details={"field": field, "line": line}) from error
+        number, field = _place(root, first["loc"])
+        message = f"{path}:{number}: {field}: {first['msg'].removeprefix('Value error, ')}"
+        raise InvalidConfig("scenario", message, details={"field": field, "line": number}) from error
 
 
 def _place(root: yaml.Node | None, loc: Sequence[Any]) -> tuple[int, str]:

@@ -32,7 +32,11 @@ class Wire:
         loop = asyncio.get_running_loop()
         self._last = max(self._last, loop.time() + self.delay_s)
         self._waiting.append(deliver)
-        loop.call_at(self._last, lambda: self._waiting.popleft()())
+        loop.call_at(self._last, self._deliver)
+
+    def _deliver(self) -> None:
+        """Deliver the next: timers of the same time ring in any order."""
+        self._waiting.popleft()()
 
 
 class Receiver(Protocol):

@@ -104,8 +104,15 @@ class Turn:
 class Loudspeaker:
     """Plays from a buffer, and obeys pause and clear at once."""
 
-    def __init__(self, rate: int, timeline: Timeline, report: Callable[[int, float], None] | None) -> None:
-        self._rate, self._timeline, self._report = rate, timeline, report
+    def __init__(
+        self,
+        rate: int,
+        timeline: Timeline,
+        *,
+        tape: Callable[[int], Tape],
+        report: Callable[[int, float], None] | None,
+    ) -> None:
+        self._rate, self._timeline, self._tape, self._report = rate, timeline, tape, report
         self._buffer: deque[tuple[int, bytes]] = deque()
         self._clock = asyncio.get_running_loop().time
         self._now = self._clock()
@@ -206,7 +213,9 @@ class Loudspeaker:
             self._now = now
 
     def _sound(self, number: int, pcm: bytes) -> None:
-        turn = self.turns.setdefault(number, Turn(Tape(self._rate)))
+        if number not in self.turns:
+            self.turns[number] = Turn(self._tape(self._rate))
+        turn = self.turns[number]
         self._dry_since = None
         if self.speaking != number:
             self.speaking = number

@@ -15,7 +15,7 @@ from worker.scenarios.judge import judge
 from worker.scenarios.loader import load
 from worker.scenarios.real import RealCast
 from worker.scenarios.seen import Seen
-from worker.scenarios.stage import hold
+from worker.scenarios.stage import Cast, hold
 from worker.scenarios.timeline import Event
 
 
@@ -59,13 +59,13 @@ def run_all(paths: Sequence[Path], *, audio: bool, jobs: int) -> Iterator[Result
         yield from pool.map(run_file, paths, [audio] * len(paths))
 
 
-def run_file(path: Path, audio: bool = False) -> Result:  # noqa: FBT001, FBT002 - pool.map passes by place
+def run_file(path: Path, audio: bool = False) -> Result:
     """Hold one scenario."""
     file, started = load(path), time.monotonic()
     scenario = file.scenario
     if audio and isinstance(scenario.audio, str):
         return _skipped(path, scenario)
-    cast = RealCast(path.parent) if audio else ScriptedCast()
+    cast: Cast = RealCast(path.parent) if audio else ScriptedCast()
     try:
         seen = virtual_time.run(hold(scenario, cast))
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this scenario's result

@@ -1,4 +1,4 @@
-"""What can be noticed in a conversation, as a scenario names it: ``{hears: your balance}``, ``{state: listening}``, ``pause``."""
+"""What can be noticed in a conversation, as a scenario names it: ``{hears: your balance}``, ``pause``."""
 
 from __future__ import annotations
 

@@ -20,7 +20,8 @@ from worker.scenarios.phone import Loudspeaker, Microphone, Turn
 from worker.scenarios.processor import ScriptedProcessor
 from worker.scenarios.seen import Seen
 from worker.scenarios.sightings import Kind
-from worker.scenarios.timeline import Timeline
+from worker.scenarios.tape import Tape
+from worker.scenarios.timeline import Finder, Timeline
 
 LONGEST_S = 3600.0
 """Virtual seconds that a conversation may take."""
@@ -30,6 +31,14 @@ CLOSE_S = 10.0
 class Ear(Protocol):
     """Says what was audible."""
 
+    def tape(self, sample_rate: int) -> Tape:
+        """Return what keeps the audio of one turn."""
+        ...
+
+    async def run(self) -> None:
+        """Listen while the conversation goes on."""
+        ...
+
     async def text(self, turn: Turn) -> tuple[str, str]:
         """Return the words that were heard of a turn, and what was heard of one that was cut short."""
         ...
@@ -38,8 +47,24 @@ class Ear(Protocol):
 class Cast(Protocol):
     """The engines of a scenario, and the caller's voice."""
 
-    speaker: Speaker
-    ear: Ear
+    @property
+    def speaker(self) -> Speaker:
+        """Makes the callers' sounds."""
+        ...
+
+    @property
+    def ear(self) -> Ear:
+        """Hears what comes out of their phones."""
+        ...
+
+    @property
+    def finder(self) -> Finder:
+        """Tells whether what was noticed is what was waited for."""
+        ...
+
+    async def open(self) -> None:
+        """Make ready; raises InvalidConfig if an engine is not installed."""
+        ...
 
     def engines(self, scenario: Scenario) -> Engines:
         """Return the engines of one session, open."""
@@ -50,8 +75,14 @@ async def hold(scenario: Scenario, cast: Cast) -> list[Seen]:
     """Hold the conversation of every caller of a scenario at the same time; returns what was seen of each."""
     loop, failures = asyncio.get_running_loop(), list[str]()
     loop.set_exception_handler(lambda _, context: failures.append(_told(context)))
+    await cast.open()
+    listening = asyncio.create_task(cast.ear.run(), name="ear-of-the-caller")
     async with asyncio.timeout(LONGEST_S):
         seen = await asyncio.gather(*(_Conversation(scenario, cast, n + 1).hold() for n in range(scenario.sessions)))
+    listening.cancel()
+    for outcome in await asyncio.gather(listening, return_exceptions=True):
+        if isinstance(outcome, Exception):
+            failures.append(f"nobody could listen: {outcome!r}")
     left = sorted(task.get_name() for task in asyncio.all_tasks() if task is not asyncio.current_task())
     if left:
         failures.append(f"tasks are left: {', '.join(left)}")
@@ -69,7 +100,10 @@ class _Conversation:
         self._scenario, self._number = scenario, number
         self.timeline = Timeline()
         phone = scenario.phone
-        self._loudspeaker = Loudspeaker(phone.rate, self.timeline, self._report if phone.reports else None)
+        self._ear = cast.ear
+        self._loudspeaker = Loudspeaker(
+            phone.rate, self.timeline, tape=self._ear.tape, report=self._report if phone.reports else None
+        )
         self._gateway = Gateway(phone, self._loudspeaker)
         self._microphone = Microphone(phone.rate, self._gateway.hear)
         self._caller = Caller(
@@ -79,9 +113,10 @@ class _Conversation:
             gateway=self._gateway,
             timeline=self.timeline,
             speaker=cast.speaker,
+            finder=cast.finder,
         )
         self._log, self._agent = ScriptedLog(), ScriptedAgent(scenario.agent, self.timeline, number)
-        self._engines, self._ear = cast.engines(scenario), cast.ear
+        self._engines = cast.engines(scenario)
 
     def _report(self, turn: int, ms: float) -> None:
         self._gateway.played(turn, ms)

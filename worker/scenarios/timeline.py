@@ -9,8 +9,12 @@ from dataclasses import dataclass, field
 from voicebackend.cli.words import words
 from worker.scenarios.sightings import Kind, Sighting
 
-_WORDS = frozenset({Kind.SAYS, Kind.SAID, Kind.HEARS, Kind.PARTIAL, Kind.UNDERSTOOD, Kind.ASKED, Kind.COMMITTED, Kind.CANCELLED})
+_WORDS = frozenset(
+    {Kind.SAYS, Kind.SAID, Kind.HEARS, Kind.PARTIAL, Kind.UNDERSTOOD, Kind.ASKED, Kind.COMMITTED, Kind.CANCELLED}
+)
 """Kinds whose text is said: it fits if it has the words, in a row."""
+_ENOUGH = 0.6
+"""Share of the words that real engines must get right."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,30 +50,42 @@ class Timeline:
         return sorted(self.events, key=lambda event: event.at)
 
 
-def find(events: Sequence[Event], wanted: Sighting, start: int = 0) -> int | None:
-    """Return where something is seen first, from a place on; None if nowhere."""
-    return next((at for at in range(start, len(events)) if fits(events, at, wanted)), None)
+@dataclass(frozen=True, slots=True)
+class Finder:
+    """Finds things in timelines."""
 
+    loose: bool = False
+    """Real engines: two words of three will do."""
 
-def fits(events: Sequence[Event], at: int, wanted: Sighting) -> bool:
-    """Tell whether this event, for words of the agent with those after it, is what is wanted."""
-    event = events[at]
-    if event.kind is not wanted.kind:
-        return False
-    if not wanted.text:
-        return True
-    if event.kind is Kind.HEARS:
-        return _phrase(events, at, words(wanted.text))
-    if event.kind in _WORDS:
-        return f" {' '.join(words(wanted.text))} " in f" {' '.join(words(event.text))} "
-    return event.text == wanted.text
+    def find(self, events: Sequence[Event], wanted: Sighting, start: int = 0) -> int | None:
+        """Return where something is seen first, from a place on; None if nowhere."""
+        return next((at for at in range(start, len(events)) if self._fits(events, at, wanted)), None)
 
-
-def _phrase(events: Sequence[Event], at: int, wanted: Sequence[str]) -> bool:
-    heard: list[str] = []
-    for event in events[at:]:
+    def _fits(self, events: Sequence[Event], at: int, wanted: Sighting) -> bool:
+        """Tell whether this event, for words of the agent with those after it, is what is wanted."""
+        event = events[at]
+        if event.kind is not wanted.kind or not wanted.text:
+            return event.kind is wanted.kind
+        if event.kind not in _WORDS:
+            return event.text == wanted.text
+        text, found = words(wanted.text), words(event.text)
         if event.kind is Kind.HEARS:
-            heard += words(event.text)
-            if len(heard) >= len(wanted) or heard != wanted[: len(heard)]:
-                break
-    return heard[: len(wanted)] == list(wanted)
+            starts = bool(found) and found[0] in text[: 1 + self.loose]
+            found = [*found, *_following(events, at, len(text) - len(found))]
+            return starts and (_share(text, found) >= _ENOUGH if self.loose else found[: len(text)] == text)
+        return _share(text, found) >= _ENOUGH if self.loose else f" {' '.join(text)} " in f" {' '.join(found)} "
+
+
+def _following(events: Sequence[Event], at: int, count: int) -> list[str]:
+    """Return the next words that are heard."""
+    found: list[str] = []
+    for event in events[at + 1 :]:
+        if len(found) >= count:
+            break
+        if event.kind is Kind.HEARS:
+            found += words(event.text)
+    return found
+
+
+def _share(wanted: Sequence[str], found: Sequence[str]) -> float:
+    return sum(word in found for word in wanted) / len(wanted)
