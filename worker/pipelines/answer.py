@@ -46,7 +46,8 @@ class Answer:
         self._settings, self._on_state = settings, on_state
         self.playout = Playout(link, question.turn)
         self._watch = Stopwatch(speech_end=0.0)
-        self._timed = self._all_made = self._noted = False
+        self._timed = self._all_made = self._broken = False
+        self._noting: asyncio.Task[None] | None = None
         self._committed = asyncio.Event()
         self._sayings: list[Saying] = []
         self._failed: VoiceBackendError | None = None
@@ -116,7 +117,9 @@ class Answer:
     async def _cut_off(self) -> None:
         await asyncio.gather(self._task, return_exceptions=True)
         await self._question.cancel()
-        if self._committed.is_set() and not self._noted:
+        if self._noting is not None:
+            await self._noting
+        elif self._committed.is_set():
             played_ms = await self.playout.heard_ms()
             if self._sayings:
                 await self._mouth.cut_off(_played_of(self._sayings[-1], played_ms))
@@ -131,11 +134,13 @@ class Answer:
                 await self._speak()
             except* Exception as group:
                 logger.exception("speech failed", extra={"turn": self.turn})
+                self._broken = True
                 self._failed = as_error(_first(group)) or PipelineError("speech", "speech synthesis failed")
                 await self._committed.wait()
                 await self._report(self._failed)
-            if not self._noted:
-                await asyncio.shield(self._note(written(self._sayings)))
+            said = heard(self._sayings, self.playout.sent_ms) if self._broken else written(self._sayings)
+            self._noting = asyncio.create_task(self._note(said), name=f"note-{self.turn}")
+            await asyncio.shield(self._noting)
             logger.info("turn answered", extra={"turn": self.turn, "clauses": len(self._sayings)})
 
     async def _speak(self) -> None:
@@ -221,7 +226,6 @@ class Answer:
 
     async def _note(self, text: str, *, interrupted: bool = False) -> None:
         """Write the turn into the log and tell the caller's side; nothing if nothing was heard."""
-        self._noted = True
         if not text:
             return
         said = Transcript(role="agent", text=text[:MAX_TEXT], final=True, turn=self.turn)

@@ -103,10 +103,13 @@ class Mouth:
         progress: Progress,
         may_play: asyncio.Event,
     ) -> None:
+        """Play while it is made; if making fails, what was made before is heard first."""
         ready: asyncio.Queue[Piece | None] = asyncio.Queue(READY_PIECES)
         async with self._busy, asyncio.TaskGroup() as group:
-            group.create_task(make(ready), name=f"tts-{playout.turn}")
+            making = group.create_task(_made(make(ready), ready, progress), name=f"tts-{playout.turn}")
             group.create_task(self._play(playout, ready, progress, may_play), name=f"playout-{playout.turn}")
+        if (failed := making.result()) is not None:
+            raise failed
 
     async def _convert(
         self, saying: Saying, audio: AsyncGenerator[bytes, None], ready: asyncio.Queue[Piece | None], progress: Progress
@@ -119,8 +122,6 @@ class Mouth:
                     await self._finish(saying, self._resampler.process(piece), ready)
         await self._finish(saying, self._resampler.flush(), ready)
         saying.complete = True
-        progress.all_made()
-        await ready.put(None)
 
     async def play(self, playout: Playout, pcm: bytes, sample_rate: int) -> None:
         """Play audio of the application's own; returns when it has been played."""
@@ -150,8 +151,6 @@ class Mouth:
                 logger.info("speech synthesised", extra={"engine": self._tts.name, "characters": len(clause.spoken)})
             saying.complete = True
             await may_play.wait()
-        progress.all_made()
-        await ready.put(None)
 
     async def _make(self, saying: Saying, ready: asyncio.Queue[Piece | None]) -> None:
         """Make one clause's audio at the caller's rate, after the processors."""
@@ -194,6 +193,20 @@ class Mouth:
         await playout.flush()
         progress.all_sent()
         await playout.played()
+
+
+async def _made(
+    work: Coroutine[Any, Any, None], ready: asyncio.Queue[Piece | None], progress: Progress
+) -> Exception | None:
+    """Make a turn's audio to its end; return the error that was the end of it."""
+    failed = None
+    try:
+        await work
+    except Exception as error:  # noqa: BLE001 - raised once what was made has been heard
+        failed = error
+    progress.all_made()
+    await ready.put(None)
+    return failed
 
 
 def _sliced(pcm: bytes) -> Iterator[bytes]:

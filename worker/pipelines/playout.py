@@ -32,7 +32,8 @@ class Playout:
         self._told_ms: float | None = None
         self._cleared = False
         self._recent: deque[bytes] = deque(maxlen=RECENT_FRAMES)
-        self._again: deque[bytes] = deque()
+        self._due: deque[bytes] = deque()
+        """Frames to be sent, in their order."""
         self._base_ms = 0.0
 
     def __repr__(self) -> str:
@@ -80,8 +81,8 @@ class Playout:
         """Play to another socket of the same caller: what the one before had not played yet is sent once more."""
         sent_s = self._pacer.sent_s
         self._base_ms = self._pacer.rewind(self._loop.time()) * 1000
-        missed = math.ceil((sent_s * 1000 - self._base_ms) / FRAME_MS - 1e-6)
-        self._again = deque([*self._recent, *self._again][-(missed + len(self._again)) :] if missed else self._again)
+        missed = min(math.ceil((sent_s * 1000 - self._base_ms) / FRAME_MS - 1e-6), len(self._recent))
+        self._due.extendleft(self._recent.pop() for _ in range(missed))
         if sent_s:
             self._link.event(AudioStart(turn=self.turn))
 
@@ -113,11 +114,11 @@ class Playout:
 
     async def played(self) -> None:
         """Return when all that was sent has been played."""
-        while not self._cleared and (self._again or self.held or self.remaining_s() > 0):
+        while not self._cleared and (self._due or self.held or self.remaining_s() > 0):
             if self.held:
                 await self._runs.wait()
-            elif self._again:
-                await self._one(self._again.popleft())
+            elif self._due:
+                await self._drain()
             else:
                 await asyncio.sleep(self.remaining_s())
 
@@ -130,17 +131,23 @@ class Playout:
         return self._pacer.played_s(self._loop.time()) * 1000
 
     async def _send(self, frame: bytes) -> None:
-        await self._runs.wait()
-        while self._again:
-            await self._one(self._again.popleft())
-        await self._one(frame)
+        self._due.append(frame)
+        await self._drain()
 
-    async def _one(self, frame: bytes) -> None:
+    async def _drain(self) -> None:
+        """Send what is due, each frame once it may go; what is to be sent again comes before it."""
+        while self._due:
+            await self._may_go()
+            if self._cleared:
+                self._due.clear()
+                return
+            frame = self._due.popleft()
+            self._recent.append(frame)
+            self._link.play(self.turn, frame)
+            self._pacer.sent(len(frame) / SAMPLE_BYTES / self._rate, self._loop.time())
+
+    async def _may_go(self) -> None:
+        await self._runs.wait()
         while not self._cleared and (delay := self._pacer.delay(self._loop.time())) > 0:
             await asyncio.sleep(delay + BATCH_S)
             await self._runs.wait()
-        if self._cleared:
-            return
-        self._recent.append(frame)
-        self._link.play(self.turn, frame)
-        self._pacer.sent(len(frame) / SAMPLE_BYTES / self._rate, self._loop.time())
