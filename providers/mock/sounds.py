@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from voicebackend.audio import SAMPLE_BYTES, to_samples
-from voicebackend.config import Duration, seconds
+from voicebackend.durations import Duration, seconds
 
 Threshold = Annotated[int, Field(ge=0, le=32767)]
 """Of the 16-bit sample scale: sound is what has a sample above it."""

@@ -169,9 +169,8 @@ class Ear:
             "reason": decided.reason,
             "wait_s": round(decided.seconds, 3),
             "silence_s": round(self._endpointing.silence_s, 3),
-            "probability": judged.probability,
             "characters": len(text),
-            "pause_s": round(self._habits.pause_s, 3),
+            **decided.inputs,
         }
         logger.info("end of turn judged", extra=extra)
         decision = self._endpointing.wait_until(decided.seconds)

@@ -62,6 +62,7 @@ class Floor:
         self._guess: _Guess | None = None
         self._guesses = 0
         self._cutting: set[asyncio.Task[None]] = set()
+        self._on_hold = False
 
     def __repr__(self) -> str:
         return f"<Floor [{self._answer!r}, {self._playing}]>"
@@ -153,7 +154,8 @@ class Floor:
             self._answer.playout.again()
 
     def hold(self, on: bool) -> None:
-        """Stand still while the caller is on hold."""
+        """Stand still while nobody listens."""
+        self._on_hold = on
         self._do(Verdict.HOLD if on else Verdict.RESUME)
 
     # The agent
@@ -176,18 +178,19 @@ class Floor:
             self._drop_guess()
 
     async def reply(self, turn: int, utterance: Utterance) -> None:
-        """Answer what the caller said; with the guess, if that was right. The floor is free."""
+        """Answer what the caller said; with the guess, if that was right."""
         assert self._agent is not None  # noqa: S101 - without one, nobody is asked
         guess, self._guess, self._guesses = self._guess, None, 0
         if guess is not None and _is_right(guess, turn, utterance.text):
-            answer = guess.answer
-            await answer.question.commit(utterance.text)
             logger.info("guess used", extra={"turn": turn})
+            self.take(guess.answer)
+            guess.answer.commit(speech_end=utterance.speech_end, decided=utterance.decided)
+            await guess.answer.question.commit(utterance.text)
         else:
             self._drop(guess)
             answer = self._begin(self._agent.ask(turn, utterance.text))
-        self.take(answer)
-        answer.commit(speech_end=utterance.speech_end, decided=utterance.decided)
+            self.take(answer)
+            answer.commit(speech_end=utterance.speech_end, decided=utterance.decided)
 
     def announce(self, turn: int, text: str) -> asyncio.Task[None]:
         """Say something of our own accord; the task ends when it has been heard or was cut off."""
@@ -213,9 +216,12 @@ class Floor:
         )
 
     def take(self, answer: Answer) -> None:
-        """Give an answer the floor, which is free."""
+        """Give an answer the floor; what has it is cut off."""
+        self.interrupt()
         self._answer, self._playing, self._onset = answer, Playing.ON, None
         answer.task.add_done_callback(lambda _: self._done(answer))
+        if self._on_hold:
+            self._do(Verdict.HOLD)
 
     def _done(self, answer: Answer) -> None:
         if not answer.task.cancelled() and answer.task.exception() is not None:
