@@ -16,6 +16,7 @@ from rich.table import Table
 from voicebackend.cli.call import place_call
 from voicebackend.cli.demo import hold_demo
 from voicebackend.cli.report import failed_report, write_json
+from voicebackend.cli.scenarios import hold_scenarios
 from voicebackend.cli.tables import fetch, providers_table, sessions_table
 from voicebackend.cli.target import find_target
 from voicebackend.cli.up import run_stack
@@ -94,6 +95,20 @@ async def _call(file: Path, url: str | None, api_key: str | None, agent: str) ->
         return await place_call(file, target, agent=agent, console=console)
     except VoiceBackendError as error:
         return failed_report(error)
+
+
+@app.command("test")
+def hold(
+    paths: Annotated[list[Path], typer.Argument(help="Scenario files, and folders of them.", exists=True)],
+    audio: Annotated[bool, typer.Option(help="With real offline engines instead of scripted ones.")] = False,
+    jobs: Annotated[int, typer.Option(help="Processes side by side.", min=1, max=64)] = 1,
+    json_file: JsonFile = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show everything that was seen.")] = False,
+) -> None:
+    """Hold the conversations that scenario files describe, in virtual time, and compare them with what they expect."""
+    options = [*(["--audio"] if audio else []), *(["-v"] if verbose else []), "--jobs", str(jobs)]
+    report = ["--json", str(json_file)] if json_file else []
+    raise typer.Exit(_run(hold_scenarios([*options, *report, "--", *map(str, paths)])))
 
 
 @app.command()

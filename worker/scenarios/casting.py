@@ -7,7 +7,9 @@ from voicebackend.audio import PIPELINE_RATE
 from voicebackend.interfaces import Engines
 from worker.scenarios.engines import ScriptedStt, ScriptedTurn, ScriptedVad
 from worker.scenarios.format import Scenario
+from worker.scenarios.model import ScriptedS2s
 from worker.scenarios.phone import Turn
+from worker.scenarios.replies import AgentScript, in_order, matching
 from worker.scenarios.sounds import scripted_noise
 from worker.scenarios.steps import Noise, Say
 from worker.scenarios.tape import Tape
@@ -44,6 +46,22 @@ class ScriptedEar:
         return " ".join(words[: turn.noted]), " ".join(words[turn.noted :])
 
 
+class Replies:
+    """What a model without an agent answers: the scenario's replies, as far as they are text."""
+
+    def __init__(self, script: AgentScript) -> None:
+        self._script = script
+        self._given = 0
+
+    def __call__(self, transcript: str) -> str:
+        """Return the answer to a transcript."""
+        reply = matching(self._script, transcript)
+        if reply is None:
+            reply = in_order(self._script, self._given)
+            self._given += 1
+        return " ".join(piece.text for piece in reply.say if piece.text)
+
+
 class ScriptedCast:
     """New engines for each session."""
 
@@ -61,6 +79,8 @@ class ScriptedCast:
         told = {step.say: step.finished for step in said if step.finished is not None}
         interim = {step.say: step.interim for step in said if step.interim is not None}
         scripts = scenario.engines
+        if scenario.pipeline == "s2s":
+            return Engines(s2s=ScriptedS2s(scripts.s2s, Replies(scenario.agent)))
         return Engines(
             stt=ScriptedStt(scripts.stt, interim),
             tts=ScriptedTts(scripts.tts),

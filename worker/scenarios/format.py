@@ -117,6 +117,13 @@ class Scenario(_Part):
             raise ValueError(message)
         return self
 
+    @property
+    def only_scripted(self) -> str:
+        """Why it cannot be held with real engines; empty if it can."""
+        if self.pipeline == "s2s":
+            return "there is no offline speech-to-speech model"
+        return self.audio if isinstance(self.audio, str) else ""
+
     def expected(self, *, audio: bool) -> Expectations:
         """Return what is expected of scripted or of real engines."""
         return self.audio_expect if audio and self.audio_expect is not None else self.expect

@@ -38,8 +38,8 @@ def judge(expected: Expectations, seen: Seen, *, real: bool = False) -> list[str
         exactness = Exactness(Finder(), 0.0, expected.slack, _EPSILON_S)
     return [
         *seen.problems,
-        *_order(expected.order, seen.events, exactness),
-        *_absent(expected.absent, seen.events, exactness.finder),
+        *_order(_for(expected.order, seen), seen.events, exactness),
+        *_absent(_for(expected.absent, seen), seen.events, exactness.finder),
         *_counts(expected.counts, seen),
         *_heard(expected, seen, exactness),
         *_history(expected, seen, exactness),
@@ -47,6 +47,12 @@ def judge(expected: Expectations, seen: Seen, *, real: bool = False) -> list[str
         *_answers(expected, seen, exactness.late_s),
         *([f"{seen.late} frames came late"] if seen.late and not expected.late_frames else []),
     ]
+
+
+def _for(wanted: Sequence[Sighting], seen: Seen) -> list[Sighting]:
+    """Return the sightings with this caller's number in them."""
+    number = str(seen.number)
+    return [sighting.model_copy(update={"text": sighting.text.replace("{n}", number)}) for sighting in wanted]
 
 
 def _order(wanted: Sequence[Sighting], events: Sequence[Event], exactness: Exactness) -> list[str]:

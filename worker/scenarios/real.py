@@ -15,7 +15,6 @@ from providers.registry import ENGINES
 from providers.transcribe import transcribe
 from voicebackend.audio import PIPELINE_RATE, resample, to_pcm, to_samples
 from voicebackend.codecs.wav import read_wav
-from voicebackend.errors import InvalidConfig
 from voicebackend.interfaces import Engine, Engines, Recognition, SpeechToText, SttStream
 from worker.scenarios.format import Scenario
 from worker.scenarios.phone import Turn
@@ -158,8 +157,7 @@ class RealCast:
 
     def engines(self, scenario: Scenario) -> Engines:
         """Return the engines."""
-        if scenario.pipeline == "s2s":
-            raise InvalidConfig("scenario", "there is no offline speech-to-speech model: set audio to the reason")
+        del scenario
         return replace(self._engines, stt=CountedStt(self._engines.stt)) if self._engines.stt else self._engines
 
 

@@ -63,7 +63,7 @@ def run_file(path: Path, audio: bool = False) -> Result:
     """Hold one scenario."""
     file, started = load(path), time.monotonic()
     scenario = file.scenario
-    if audio and isinstance(scenario.audio, str):
+    if audio and scenario.only_scripted:
         return _skipped(path, scenario)
     cast: Cast = RealCast(path.parent) if audio else ScriptedCast()
     try:
@@ -96,7 +96,7 @@ def _skipped(path: Path, scenario: Scenario) -> Result:
     return Result(
         path=path,
         name=scenario.name,
-        skipped=str(scenario.audio),
+        skipped=scenario.only_scripted,
         complaints=[],
         events=[],
         seconds=0.0,
