@@ -83,7 +83,7 @@ class Playout:
         self._base_ms = self._pacer.rewind(self._loop.time()) * 1000
         missed = min(math.ceil((sent_s * 1000 - self._base_ms) / FRAME_MS - 1e-6), len(self._recent))
         self._due.extendleft(self._recent.pop() for _ in range(missed))
-        if sent_s:
+        if self._due or sent_s:
             self._link.event(AudioStart(turn=self.turn))
 
     def clear(self) -> None:
