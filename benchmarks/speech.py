@@ -26,6 +26,11 @@ class Saying:
     end: int
     """The last frame of speech."""
 
+    def trimmed(self) -> Saying:
+        """Return the speech alone, without what is before and after it."""
+        frames = self.frames[self.onset : self.end + 1]
+        return Saying(frames=frames, onset=0, end=len(frames) - 1)
+
 
 def voiced_sound(seconds: float = 1.5) -> Saying:
     """Return a hum of 120 Hz with nine overtones, four syllables a second: loud from the first sample to the last."""
@@ -46,15 +51,17 @@ def quiet() -> bytes:
 
 
 def _recording(path: Path) -> Saying:
-    """Find the speech by its level: within 30 dB of the loudest frame, and 8 dB above the recording's own noise."""
+    """Find the speech by its level: within 30 dB of the loudest frame, and 8 dB above the recording's own noise.
+
+    It begins with the first 60 ms of that, so not with a click; it ends with the last frame of that, however short.
+    """
     with wave.open(str(path), "rb") as file:
         samples = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float64)
     blocks = samples[: len(samples) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
     level = 10 * np.log10(np.mean(blocks**2, axis=1) + 1.0)
-    speech = np.flatnonzero(
-        level > max(float(level.max()) - _BELOW_PEAK_DB, float(np.percentile(level, 5)) + _ABOVE_FLOOR_DB)
-    )
-    return Saying(frames=_frames(blocks.ravel()), onset=int(speech[0]), end=int(speech[-1]))
+    loud = level > max(float(level.max()) - _BELOW_PEAK_DB, float(np.percentile(level, 5)) + _ABOVE_FLOOR_DB)
+    begins = np.flatnonzero(loud[:-2] & loud[1:-1] & loud[2:])
+    return Saying(frames=_frames(blocks.ravel()), onset=int(begins[0]), end=int(np.flatnonzero(loud)[-1]))
 
 
 def _frames(samples: npt.NDArray[np.float64]) -> tuple[bytes, ...]:

@@ -40,8 +40,10 @@ class Work:
 
     @property
     def sayings(self) -> Sequence[Saying]:
-        """Return what callers say, in turn."""
-        return recordings() if self.recorded else (voiced_sound(),)
+        """Return what callers say, in turn; a model that knows speech by its loudness alone gets nothing but speech."""
+        if not self.recorded:
+            return (voiced_sound(),)
+        return recordings() if self.pipeline == "stt_tts" else [saying.trimmed() for saying in recordings()]
 
 
 @cache
