@@ -13,50 +13,17 @@ _CONJUNCTION = re.compile(
 )
 _OPEN = re.compile(r"\[[^\]]{0,200}$|\]\([^)\s]*$|<[A-Za-z/!?][^<>]{0,200}$")
 """A markdown link or a tag that is not complete."""
-_TITLES = ("mr", "mrs", "ms", "dr", "prof", "rev", "gen", "sen", "rep", "gov", "mt")
-_MONTHS = ("jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec")
-_WORDS = (
-    "vs",
-    "e.g",
-    "i.e",
-    "approx",
-    "ca",
-    "cf",
-    "fig",
-    "dept",
-    "tel",
-    "ext",
-    "vol",
-    "pp",
-    "min",
-    "max",
-    "avg",
-    "est",
+_ADDRESS = re.compile(r"(?:://|www\.|@)\S*$")
+"""An address of the web that may go on."""
+_WEEKDAY = re.compile(r"(?:day|Mon|Tue|Tues|Wed|Thu|Thurs|Fri|Sat|Sun)$")
+"""Before its date."""
+_NEVER = re.compile(
+    r"mr|mrs|ms|dr|prof|rev|gen|sen|rep|gov|mt|capt|sgt|lt|vs|e\.g|i\.e|approx|ca|cf|fig|pp|vol|u\.s|u\.k|[^\W\d]"
 )
-_NEVER = frozenset((*_TITLES, *_MONTHS, *_WORDS))
-"""Abbreviations that something follows, without their last point."""
-_MAYBE = frozenset(
-    [
-        "no",
-        "etc",
-        "inc",
-        "ltd",
-        "corp",
-        "co",
-        "jr",
-        "sr",
-        "st",
-        "ave",
-        "blvd",
-        "rd",
-        "ft",
-        "apt",
-        "a.m",
-        "p.m",
-        "u.s",
-        "u.k",
-        "ph.d",
-    ]
+"""What its last point belongs to: abbreviations that something follows, and initials."""
+_MAYBE = re.compile(
+    r"no|etc|inc|ltd|corp|co|jr|sr|st|ave|blvd|rd|ft|apt|a\.m|p\.m|ph\.d|min|max|avg|est|dept|tel|ext|hrs?|appt"
+    r"|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec"
 )
 """Abbreviations that end a sentence if the next word begins like one."""
 
@@ -91,7 +58,8 @@ def is_speakable(text: str) -> bool:
 
 def _clauses(text: str, words: int, conjunction_words: int) -> Iterator[tuple[int, int]]:
     for match in _CLAUSE_MARK.finditer(text):
-        if not _OPEN.search(text[: match.start()]):
+        head = text[: match.start()]
+        if not (_OPEN.search(head) or _WEEKDAY.search(head)):
             yield match.end(), words
     for match in _CONJUNCTION.finditer(text):
         if not _OPEN.search(text[: match.start()]):
@@ -109,7 +77,7 @@ def _ends(text: str, match: re.Match[str], certain: bool) -> bool:
         return False
     if mark == "\n" or mark[0] in _CJK_MARK:
         return True
-    if not rest and not (certain and _closed(text)):
+    if not rest and not (certain and _closed(text) and not _ADDRESS.search(head)):
         return False
     if "!" in mark or "?" in mark:
         return True
@@ -129,10 +97,10 @@ def _point_ends(head: str, following: str, *, at_end: bool) -> bool:
     """Tell whether a single point after ``head`` ends a sentence."""
     line = head.rsplit("\n", 1)[-1]
     word = re.split(r"[\s(\[\"“]", line)[-1].lower()
-    if word in _NEVER or (len(word) == 1 and word.isalpha()):
+    if _NEVER.fullmatch(word):
         return False
-    if word in _MAYBE:
+    if _MAYBE.fullmatch(word):
         return bool(following) and not following.islower() and not following.isdigit()
     if word.isdigit() and line.strip() == word:
         return False  # the number of a list's item
-    return not at_end or not (word[-1:].isdigit() or any(mark in word for mark in "./@"))
+    return not at_end or not (word[-1:].isdigit() or any(mark in word for mark in "./"))

@@ -90,10 +90,10 @@ class ClauseCutter:
 
     def _cut(self, certain: bool) -> int | None:
         """Return how many characters make a clause now."""
-        text = self._text
         if self._code:  # the last two may be the beginning of a fence
-            return len(text) - 2 if len(text) > MAX_PIECE else None
-        end = sentence_end(text, certain=certain)
+            return len(self._text) - 2 if len(self._text) > MAX_PIECE else None
+        text = self._text[: MAX_PIECE + 1]  # what comes later does not matter yet
+        end = sentence_end(text, certain=certain and text == self._text)
         if end is None and self._first:
             end = clause_end(text, words=FIRST_WORDS, conjunction_words=FIRST_CONJUNCTION_WORDS)
         if (end or len(text)) > LONG:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from worker.speech.numbers import END, START, cardinal, digits
+from worker.speech.numbers import END, START, cardinal, digits, year
 from worker.speech.phones import grouped
 from worker.speech.rule import Rule, alternatives, rule
 
@@ -20,6 +20,16 @@ _SPELLED = 4
 """Letters that a run of capitals in a code has at most to be spelled; longer ones are words: COVID-19."""
 _SMALL = 2
 """Digits of a number that is read as one rather than digit by digit: Q3, COVID-19."""
+
+
+_DIGITWISE = re.compile(
+    r"\b(?:end(?:s|ing)? (?:in|with)|(?:code|pin|passcode|password|account|zip|digits|extension)(?: is| are)?"
+    r"|number is|ext\.?|flight [A-Z0-9]{2}):?\s?$",
+    re.IGNORECASE,
+)
+_PAIRWISE = re.compile(r"\b(?:room|suite|unit|apartment|route|highway|bus|flight)\s$", re.IGNORECASE)
+_NAME_LENGTH = 20
+"""Characters before a number in which it may be named."""
 
 
 def spelled(letters: str) -> str:
@@ -50,6 +60,16 @@ def _joined(parts: list[str]) -> str:
     return words
 
 
+def _named(match: re.Match[str]) -> str | None:
+    """Read a number by what it is called before: ``room 1204`` in pairs, ``the code is 739 204`` digit by digit."""
+    before = match.string[max(0, match.start() - _NAME_LENGTH) : match.start()]
+    if _DIGITWISE.search(before):
+        return grouped(match.group())
+    if _PAIRWISE.search(before) and re.fullmatch(r"[1-9][0-9]{3}", match.group()):
+        return year(int(match.group()))
+    return None
+
+
 def _number(match: re.Match[str]) -> str:
     figures = match["digits"]
     small = len(figures) <= 3 and figures[0] != "0"  # noqa: PLR2004  # a room, not an order
@@ -69,6 +89,8 @@ def _acronym(match: re.Match[str]) -> str | None:
     return spelled(letters) + ("'s" if end else "")
 
 
+NAMED: tuple[Rule, ...] = (rule(rf"{START}[0-9]{{3,6}}(?:[ -][0-9]{{2,6}})*{END}", _named),)
+"""Before those of dates and numbers: what a number is called counts more than how it looks."""
 RULES: tuple[Rule, ...] = (
     rule(rf"(?<![A-Za-z0-9_&])#\s?(?P<digits>[0-9]{{1,30}}){END}", _number),
     rule(rf"{START}(?=[A-Z0-9-]*[A-Z])(?=[A-Z0-9-]*[0-9])[A-Z0-9]+(?:-[A-Z0-9]+)*{END}", _code),

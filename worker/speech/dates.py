@@ -110,6 +110,10 @@ RULES: tuple[Rule, ...] = (
         rf"\b(?P<name>{'|'.join(_WEEKDAYS)})(?:\.(?=[\s,])|(?=,?\s(?:[0-9]|{_MONTH.replace('?P<month>', '?:')}\s)))",
         lambda match: _WEEKDAYS[match["name"]],
     ),
+    rule(
+        rf"\b(?P<from>{'|'.join(_WEEKDAYS)}){DASH}(?P<to>{'|'.join(_WEEKDAYS)})(?![a-z])",
+        lambda match: f"{_WEEKDAYS[match['from']]} to {_WEEKDAYS[match['to']]}",
+    ),
     rule(rf"{START}['’]?(?P<century>1[0-9]|20)?(?P<tens>[1-9]0|00)s{END}", _decade),
     rule(rf"{_START}(?P<year>{_MODERN})(?:{DASH}(?P<to>{_MODERN}))?{END}(?!-)", _years),
 )

@@ -26,5 +26,8 @@ RULES: tuple[Rule, ...] = (
     rule(_LINE + r"(?:#{1,6}|>+|[-*+•‣◦])(?=\s)", ""),
     rule(r"(?:\|[ \t]*:?-{2,}:?[ \t]*)+\|?", ""),  # under a table's head
     rule(r"(?:-{3,}|\*{3,}|_{3,}|={3,})", ""),
+    rule(r"(?<=[0-9] )\*(?= [0-9])", "times"),
+    rule(r"(?<=\S )\*(?=[\s.,]|$)", "star"),  # a key of a telephone
+    rule(r"(?<=\S )#(?=[\s.,]|$)", "pound"),
     rule(r"[*_`]+|~~", ""),
 )

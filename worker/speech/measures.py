@@ -17,6 +17,7 @@ _PLAIN = table("""
     kWh = kilowatt hour; V = volt; mA = milliampere; mAh = milliampere hour; kcal = kilocalorie; cal = calorie
     ° = degree; px = pixel; pt = point; pts = point; pcs = piece; sqm = square meter; m² = square meter
     m2 = square meter; km² = square kilometer; m³ = cubic meter; acre = acre
+    tbsp = tablespoon; tsp = teaspoon
 """)
 """What is said with an s for several."""
 _OTHER = table("""
@@ -57,6 +58,16 @@ def _scaled(match: re.Match[str]) -> str | None:
     return f"{number(match['amount'])} {_SCALES[match['scale']]}"
 
 
+def _duration(match: re.Match[str]) -> str:
+    """Read ``1h 30m``, whose m are minutes."""
+    hours, minutes = match["hours"], match["minutes"]
+    return f"{number(hours)} {_several('h', hours)} {number(minutes)} {_several('min', minutes)}"
+
+
+def _several(unit: str, amount: str) -> str:
+    return _UNITS[unit][amount != "1"]
+
+
 def _side(figures: str) -> str:
     """Return ``nineteen twenty`` for a screen's 1920."""
     return year(int(figures)) if len(figures) == 4 else number(figures)  # noqa: PLR2004  # said as two pairs
@@ -68,6 +79,7 @@ def _feet(match: re.Match[str]) -> str:
 
 _END = r"(?![A-Za-z0-9²³])"
 RULES: tuple[Rule, ...] = (
+    rule(rf"{START}(?P<hours>[0-9]{{1,2}})\s?h\s?(?P<minutes>[0-5]?[0-9])\s?m(?:in)?{_END}", _duration),
     rule(rf"{START}(?P<feet>[1-9])['′]\s?(?P<inches>1[01]|[0-9])(?:[\"″]|'')", _feet),
     rule(
         rf"{START}(?P<sign>(?<!\S)[-−])?(?P<amount>{NUMBER})(?:%?{DASH}(?P<to>{NUMBER}))?(?P<gap>[\s-]?)"
@@ -75,7 +87,7 @@ RULES: tuple[Rule, ...] = (
         rf"(?:\.(?=\s[a-z]))?",
         _say,
     ),
-    rule(rf"{START}(?P<amount>[0-9]{{1,3}}(?:\.[0-9])?)(?P<scale>[kKMB]|bn)\+?{_END}", _scaled),
+    rule(rf"{START}(?P<amount>[0-9]{{1,3}}(?:\.[0-9])?)(?P<scale>[kKM]|bn|(?<=\.[0-9])B)(?:\+(?!\S))?{_END}", _scaled),
     rule(
         rf"{START}(?P<amount>[0-9]{{1,5}})(?:[x×]|\s[x×]\s)(?P<to>[0-9]{{1,5}}){_END}",
         lambda match: f"{_side(match['amount'])} by {_side(match['to'])}",

@@ -10,6 +10,7 @@ from worker.speech.rule import Rule, rule
 _GLYPHS = {"½": (1, 2), "⅓": (1, 3), "⅔": (2, 3), "¼": (1, 4), "¾": (3, 4), "⅕": (1, 5), "⅛": (1, 8)}
 _MAX_ORDINAL = 12
 """Digits of the longest number that is read as an ordinal."""
+_EVEN = 50
 _MAX_PART = 20
 """Largest denominator that is read as a part: above, it is so many over so many."""
 
@@ -25,10 +26,14 @@ def fraction(top: int, bottom: int) -> str | None:
 
 def _fraction(match: re.Match[str]) -> str:
     top, bottom = int(match["top"]), int(match["bottom"])
-    words = fraction(top, bottom) or f"{cardinal(top)} over {cardinal(bottom)}"
-    if match["whole"]:
-        return _mixed(cardinal(int(match["whole"])), words)
-    return words
+    words = fraction(top, bottom) or _over(top, bottom)
+    return _mixed(cardinal(int(match["whole"])), words) if match["whole"] else words
+
+
+def _over(top: int, bottom: int) -> str:
+    if top == bottom == _EVEN:
+        return "fifty fifty"
+    return f"{cardinal(top)} {'over' if top > bottom else 'out of'} {cardinal(bottom)}"
 
 
 def _mixed(whole: str, part: str) -> str:
@@ -47,6 +52,14 @@ def _ordinal(match: re.Match[str]) -> str | None:
 
 def _range(match: re.Match[str]) -> str:
     return f"{number(match['from'])} to {number(match['to'])}"
+
+
+def _ratio(match: re.Match[str]) -> str:
+    """Read ``16:9``; two figures after the colon are minutes or seconds."""
+    small = match["to"]
+    if len(small) != 2:  # noqa: PLR2004
+        return _range(match)
+    return f"{number(match['from'])} {'oh ' + number(small[1]) if small[0] == '0' else number(small)}"
 
 
 def _version(match: re.Match[str]) -> str:
@@ -75,7 +88,10 @@ RULES: tuple[Rule, ...] = (
     ),
     rule(rf"{START}(?P<v>)(?P<parts>[0-9]{{1,4}}(?:\.[0-9]{{1,4}}){{2,4}}){END}", _version),
     rule(rf"{START}(?<![-–])(?P<from>{NUMBER}){DASH}(?P<to>{NUMBER}){END}", _range),
-    rule(rf"{START}(?P<from>[0-9]{{1,3}}):(?P<to>[0-9]{{1,3}}){END}", _range),
+    rule(rf"{START}(?P<from>[0-9]{{1,3}}):(?P<to>[0-9]{{1,3}}){END}(?!:)", _ratio),
+    rule(
+        rf"{START}(?P<from>{NUMBER})/(?P<to>{NUMBER}){END}", lambda m: f"{number(m['from'])} out of {number(m['to'])}"
+    ),
     rule(rf"{START}(?<!\))(?P<sign>[-−+~≈](?=[0-9]))?(?P<value>{NUMBER}){END}", _signed),
     rule(r"(?<![A-Za-z0-9_.])\.(?P<digits>[0-9]+)", lambda match: f"point {digits(match['digits'])}"),
     rule(r"(?P<sign>)(?P<value>[0-9]+)", _signed),

@@ -25,6 +25,7 @@ from worker.speech.unit import Unit
 _RULES: tuple[Rule, ...] = (
     *web.RULES,  # before tags: <https://example.com>
     *markup.RULES,
+    *codes.NAMED,
     *times.RULES,
     *dates.RULES,
     *phones.RULES,

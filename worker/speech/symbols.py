@@ -7,7 +7,7 @@ import unicodedata
 from worker.speech.rule import Rule, alternatives, rule, table
 
 _WORDS = table("""
-    & = and; + = plus; = = equals; × = times; ÷ = divided by; ± = plus or minus; ≈ = about; ≤ = at most
+    + = plus; = = equals; × = times; ÷ = divided by; ± = plus or minus; ≈ = about; ≤ = at most
     ≥ = at least; ≠ = is not; → = to; ⇒ = to; < = less than; > = greater than; % = percent; ° = degrees; @ = at
     € = euros; £ = pounds; $ = dollars; ¥ = yen; √ = root; ² = squared; ³ = cubed; ∞ = infinity; … = ...; ’ = '
     ‘ = '; “ = "; ” = "; § = section
@@ -33,7 +33,10 @@ def _spoken(mark: str) -> bool:
 
 RULES: tuple[Rule, ...] = (
     rule(r"(?<=\s)(?:[-–—]+|\|)(?=\s)|[—–](?=\s)|(?<=\w)\s?—\s?(?=\w)", ", "),
-    rule(r"(?<=[^\W\d_])[/|](?=[^\W\d_])", " "),
+    rule(r"[/|](?=\S)|(?<=\w):(?=\w)", " "),
+    rule(r"(?<=\b[A-G])#(?!\w)", " sharp"),
+    rule(r"(?<=\w)\^(?=-?\w)", " to the power of "),
+    rule(r"&+", "and"),
     rule(r"-+>", "to"),
     rule(alternatives(_WORDS), lambda match: _WORDS[match.group()]),
 )

@@ -12,22 +12,21 @@ _SUFFIXES = (
     "com|org|net|edu|gov|io|dev|ai|app|co|uk|de|eu|fr|us|ca|au|nl|info|biz|me|tv|shop|online|cloud"
     "|js|py|ts|pdf|txt|csv|html|json|yaml|zip|docx?|xlsx?|png|jpe?g|mp[34]|exe"
 )
-_SPELLED = {"uk": "U.K", "us": "U.S", "io": "I.O", "ai": "A.I", "eu": "E.U", "js": "J.S", "tv": "T.V", "api": "A.P.I"}
+_ENDS = {"uk": "U.K", "us": "U.S", "io": "I.O", "ai": "A.I", "eu": "E.U", "js": "J.S", "tv": "T.V"}
+"""Ends of names that are spelled."""
 _MAX_STEPS = 3
 """Parts of a path that are read; nobody remembers more."""
 
 
 def address(text: str) -> str:
     """Return an address in words: ``ann dot smith at example dot com``."""
-    return " ".join(_part(part) for part in re.findall(r"[^\W\d_]+|[0-9]+|[./@+_:-]", text))
+    return " ".join(_part(part) for part in re.findall(r"\.[A-Za-z]+|[^\W\d_]+|[0-9]+|[./@+_:-]", text))
 
 
 def _part(part: str) -> str:
-    if part in _MARKS:
-        return _MARKS[part]
-    if part.isdecimal():
-        return digits(part)
-    return _SPELLED.get(part.lower(), part)
+    if part.startswith(".") and len(part) > 1:
+        return f"dot {_ENDS.get(part[1:].lower(), part[1:])}"
+    return _MARKS.get(part) or digits(part) or part
 
 
 def _url(match: re.Match[str]) -> str:

@@ -33,6 +33,7 @@ from spoken_form import spoken_form
         ("10-15 people", "ten to fifteen people"),
         ("2 – 3", "two to three"),
         ("16:9", "sixteen to nine"),
+        ("in 45:30", "in forty-five thirty"),
         ("12, 13, and 14.", "twelve, thirteen, and fourteen."),
         ("It costs 3. Fine", "It costs three. Fine"),
         ("abc123", "abc one hundred twenty-three"),
@@ -52,7 +53,11 @@ def test_numbers(written: str, spoken: str) -> None:
         ("1 1/2 hours", "one and a half hours"),
         ("2½", "two and a half"),
         ("¼ cup", "one quarter cup"),
-        ("5/100", "five over one hundred"),
+        ("5/100", "five out of one hundred"),
+        ("4.5/5 stars", "four point five out of five stars"),
+        ("10/10", "ten out of ten"),
+        ("50/50", "fifty fifty"),
+        ("32/7", "thirty-two over seven"),
         ("24/7", "twenty-four seven"),
     ],
 )
@@ -130,6 +135,9 @@ def test_money(written: str, spoken: str) -> None:
         ("4K", "four K"),
         ("5\u00a0km", "five kilometers"),
         ("2 hrs", "two hours"),
+        ("1h 30m", "one hour thirty minutes"),
+        ("2 tbsp of oil", "two tablespoons of oil"),
+        ("10^6", "ten to the power of six"),
     ],
 )
 def test_measures(written: str, spoken: str) -> None:

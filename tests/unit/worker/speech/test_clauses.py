@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -50,6 +52,9 @@ def at_once(*deltas: str) -> list[str]:
         pytest.param("... Well.", ["... Well."], id="marks alone are not a piece"),
         pytest.param("你好。今天天气很好！走吧", ["你好。", "今天天气很好！", "走吧"], id="Chinese"),
         pytest.param("مرحبا. كيف الحال؟ نعم", ["مرحبا.", "كيف الحال؟ نعم"], id="Arabic"),
+        pytest.param("It takes 30 min. Serves 4.", ["It takes 30 min.", "Serves 4."], id="unit at an end"),
+        pytest.param("It is on Nov. 3 there.", ["It is on Nov. 3 there."], id="month"),
+        pytest.param("The 35th U.S. President spoke.", ["The 35th U.S. President spoke."], id="country"),
         pytest.param("Great 👍. Next!", ["Great 👍.", "Next!"], id="emoji"),
         pytest.param("", [], id="nothing"),
         pytest.param("   ", [], id="blank"),
@@ -87,6 +92,7 @@ def test_a_sentence_that_is_certainly_whole_is_cut_at_once(deltas: tuple[str, ..
         ("Ask J", "."),
         ("In the U.S", "."),
         ("See www.example", "."),
+        ("See https://example.com/a", "?"),
         ('He said "yes', "."),
         ("(Like this", "."),
         ("**Done", "."),
@@ -113,10 +119,16 @@ def test_the_first_clause_comes_before_a_conjunction() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["The four numbers are 1,", "We will meet there at 3:", "It is on November 22, 2026 that"]
+    "text",
+    [
+        "The four numbers are 1,",
+        "We will meet there at 3:",
+        "It is on November 22, 2026 that",
+        "We meet again on Tuesday,",
+    ],
 )
-def test_numbers_are_never_cut(text: str) -> None:
-    """A comma or colon after a digit may be of the number."""
+def test_numbers_and_dates_are_never_cut(text: str) -> None:
+    """A comma or colon after a digit may be of the number, one after a weekday is of the date."""
     assert at_once(text) == []
 
 
@@ -137,6 +149,13 @@ def test_text_without_any_mark_is_cut_at_a_space() -> None:
     """Pieces are bounded."""
     assert all(len(piece) <= MAX_PIECE for piece in texts("word " * 500))
     assert all(len(piece) <= MAX_PIECE for piece in texts("x" * 5000))
+
+
+def test_marks_without_words_do_not_hold_up_the_caller() -> None:
+    """However many come at once."""
+    started = time.perf_counter()
+    texts(". " * 20_000)
+    assert time.perf_counter() - started < 5.0
 
 
 def test_what_cannot_be_interrupted_is_cut_off_from_what_is_around_it() -> None:

@@ -30,6 +30,7 @@ from spoken_form import spoken_form
         ("in Oct.", "in October."),
         ("Mon, Nov 3", "Monday, November third"),
         ("Tue. at noon", "Tuesday at noon"),
+        ("Mon-Fri", "Monday to Friday"),
         ("in 2026", "in twenty twenty-six"),
         ("in 2005", "in two thousand five"),
         ("in 1905", "in nineteen oh five"),
