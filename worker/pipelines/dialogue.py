@@ -142,6 +142,8 @@ class Dialogue(Pipeline):
     def said_nothing(self) -> None:
         """Go on as if nothing had been."""
         self._floor.nothing()
+        if self._waiting is not None and not self._floor.taken:
+            self._own(self._answer(), "answer")
         self._minded()
 
     async def said(self, utterance: Utterance) -> None:
@@ -149,17 +151,20 @@ class Dialogue(Pipeline):
         self._presence.answered()
         if not self._floor.counts(utterance):
             logger.info("backchannel", extra={"characters": len(utterance.text)})
-            self._floor.nothing()
-            self._minded()
-        elif self._floor.taken:
-            before = f"{self._waiting.text} " if self._waiting else ""
-            self._waiting = replace(utterance, text=before + utterance.text)
-        else:
-            await self._answer(utterance)
+            self.said_nothing()
+            return
+        before = f"{self._waiting.text} " if self._waiting else ""
+        self._waiting = replace(utterance, text=before + utterance.text)
+        await self._answer()
 
-    async def _answer(self, utterance: Utterance) -> None:
+    async def _answer(self) -> None:
+        """Answer what waits for it, unless the agent still speaks: then that is done when it has finished."""
         async with self._answering:
             await self._floor.settled()
+            utterance = self._waiting
+            if utterance is None or self._floor.taken:
+                return
+            self._waiting = None
             turn = self._next_turn()
             self._to(PipelineState.PROCESSING)
             if await self._note(Transcript(role="user", text=utterance.text, final=True, turn=turn)):
@@ -190,15 +195,14 @@ class Dialogue(Pipeline):
 
     async def _prompt(self, text: str) -> None:
         await self._floor.settled()
-        if not self._floor.taken:
+        if not self._floor.taken and not self._answering.locked():
             await asyncio.wait({self._floor.announce(self._next_turn(), text)})
 
     def _freed(self) -> None:
         """The agent has finished."""
         self._to(PipelineState.LISTENING)
-        waiting, self._waiting = self._waiting, None
-        if waiting is not None:
-            self._own(self._answer(waiting), "answer")
+        if self._waiting is not None:
+            self._own(self._answer(), "answer")
         else:
             self._idle()
 

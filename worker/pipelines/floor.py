@@ -74,7 +74,7 @@ class Floor:
 
     async def settled(self) -> None:
         """Return when what was cut off has been noted down: before that, nothing else may be."""
-        if self._cutting:
+        while self._cutting:
             await asyncio.gather(*self._cutting, return_exceptions=True)
 
     async def finished(self, within_s: float) -> None:
@@ -117,13 +117,15 @@ class Floor:
 
     def nothing(self) -> None:
         """Hear that the sound over the agent was no speech."""
-        self._onset = None
+        self._onset, self._guesses = None, 0
         self._do(Verdict.RESUME)
         self._drop_guess()
 
     def _do(self, decided: Verdict) -> None:
         answer = self._answer
         if answer is None or decided not in PLAYING or self._playing not in PLAYING[decided][0]:
+            return
+        if decided is Verdict.RESUME and self._on_hold:
             return
         self._playing = PLAYING[decided][1]
         logger.info("speech over the agent", extra={"turn": answer.turn, "verdict": str(decided)})
