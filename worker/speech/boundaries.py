@@ -15,7 +15,7 @@ _OPEN = re.compile(r"\[[^\]]{0,200}$|\]\([^)\s]*$|<[A-Za-z/!?][^<>]{0,200}$")
 """A markdown link or a tag that is not complete."""
 _ADDRESS = re.compile(r"(?:://|www\.|@)\S*$")
 """An address of the web that may go on."""
-_WEEKDAY = re.compile(r"(?:day|Mon|Tue|Tues|Wed|Thu|Thurs|Fri|Sat|Sun)$")
+_WEEKDAY = re.compile(r"\b(?:Mon|Tues?|Wed(?:nes)?|Thu(?:rs)?|Fri|Sat(?:ur)?|Sun)(?:day)?$")
 """Before its date."""
 _NEVER = re.compile(
     r"mr|mrs|ms|dr|prof|rev|gen|sen|rep|gov|mt|capt|sgt|lt|vs|e\.g|i\.e|approx|ca|cf|fig|pp|vol|u\.s|u\.k|[^\W\d]"

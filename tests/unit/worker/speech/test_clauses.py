@@ -110,6 +110,7 @@ def test_the_first_clause_comes_at_a_comma() -> None:
     said = at_once("Thanks for calling us,", " how can I help", " you, my friend,", " today")
     assert said == ["Thanks for calling us,"]
     assert at_once("Sure,", " I can") == []
+    assert at_once("Thanks for waiting today,") == ["Thanks for waiting today,"]
 
 
 def test_the_first_clause_comes_before_a_conjunction() -> None:
