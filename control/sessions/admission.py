@@ -70,16 +70,13 @@ def _cannot(provider: str, field: str, asked: str, possible: Sequence[str]) -> I
 def _agent(
     request: SessionRequest, provider: str, config: BackendConfig, pipeline_type: PipelineType, *, uses_agent: bool
 ) -> str:
-    if uses_agent and pipeline_type is PipelineType.STT_TTS:
-        if not request.agent:
+    if uses_agent:
+        if not request.agent and pipeline_type is PipelineType.STT_TTS:
             message = f"agent: name a registered agent, because pipeline {pipeline_type} of {provider} asks it"
             raise InvalidConfig("create_session", message, details={"field": "agent"})
-        return request.agent
+        return request.agent or ""
     if request.agent and not config.allow_remote_agent:
-        message = (
-            f"agent: with {pipeline_type}, {provider} answers by itself; "
-            "leave it out, or set allow_remote_agent to have it ignored"
-        )
+        message = f"agent: {provider} answers by itself; leave it out, or set allow_remote_agent to have it ignored"
         raise InvalidConfig("create_session", message, details={"field": "agent"})
     return ""
 

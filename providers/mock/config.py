@@ -45,7 +45,7 @@ class MockConfig(EngineConfig):
     audio: tuple[bytes, ...] = ()
     """PCM at ``tts_sample_rate``, base64 in JSON, played in turn instead of tones."""
     replies: Lines = DEFAULT_LINES
-    """What the speech-to-speech model answers, in turn."""
+    """What the speech-to-speech model answers, in turn; empty is no answer, ``{heard}`` what was heard of its last."""
     s2s_delay: Delay = NO_DELAY
     """From the end of the caller's speech, noticed after 100 ms, to the first byte of the answer."""
     errors: dict[Role, Fault] = Field(default_factory=dict)

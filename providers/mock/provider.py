@@ -20,6 +20,7 @@ _SETTINGS: Mapping[str, Mapping[str, str]] = {
     },
     "s2s": {
         "transcripts": "transcripts",
+        "partials": "partials",
         "replies": "replies",
         "delay": "s2s_delay",
         "sample_rate": "tts_sample_rate",

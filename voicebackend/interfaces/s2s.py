@@ -46,8 +46,9 @@ class S2sStream:
     async def interrupt(self, played_ms: float) -> None:
         """Cut short what the model was saying when the caller last began to speak, or has said last.
 
-        The model is to remember only the first ``played_ms`` milliseconds of it. Nothing more of it comes, but its
-        ``turn_done`` if that had not come. What the model has begun to answer to the caller since then goes on.
+        The model is to remember only the first ``played_ms`` milliseconds of it, and no text that waits to be said.
+        Nothing more of it comes, but its ``turn_done`` if that had not come. What the model has begun to answer to the
+        caller since then goes on.
         """
         raise NotImplementedError
 

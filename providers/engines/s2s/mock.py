@@ -90,7 +90,9 @@ class _Stream(S2sStream):
         self._said: str | None = None
         self._heard_bytes = 0
         self._last: Reply | None = None
+        """The answer begun last."""
         self._spoken_over: Reply | None = None
+        """The answer begun last when the caller began to speak."""
 
     async def push(self, pcm: bytes) -> None:
         """Hear the caller; what is not above the threshold, and no audio at all, is silence."""
@@ -117,6 +119,7 @@ class _Stream(S2sStream):
             event, reply = self._events.popleft()
             if reply is not None and event.kind == "turn_done":
                 reply.done = True
+                self._say_next()
             yield event
 
     async def interrupt(self, played_ms: float) -> None:
@@ -135,8 +138,7 @@ class _Stream(S2sStream):
     async def say(self, text: str) -> None:
         """Speak a text."""
         self._texts.append(text)
-        if "say" not in self._timers:
-            self._after(self._settings.delay.total_seconds(), "say", self._say)
+        self._say_next()
 
     async def aclose(self) -> None:
         """Hang up."""
@@ -157,10 +159,10 @@ class _Stream(S2sStream):
         if reply:
             self._speak(reply.replace(_HEARD, self._last.heard if self._last else ""))
 
-    def _say(self) -> None:
-        self._speak(self._texts.popleft())
-        if self._texts:
-            self._after(self._settings.delay.total_seconds(), "say", self._say)
+    def _say_next(self) -> None:
+        """Speak a text that waits, if nothing is under way."""
+        if self._texts and "say" not in self._timers and (self._last is None or self._last.done):
+            self._after(self._settings.delay.total_seconds(), "say", lambda: self._speak(self._texts.popleft()))
 
     def _speak(self, text: str) -> None:
         self._last = reply = self._voice.reply(text)

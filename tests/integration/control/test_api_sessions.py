@@ -131,6 +131,12 @@ async def test_an_agent_for_a_remote_pipeline_is_ignored_if_allowed(start: Any) 
     assert (await api.create(provider="remote"))["agent"] is None
 
 
+@pytest.mark.parametrize("agent", ["echo", None])
+async def test_speech_to_speech_is_had_with_and_without_an_agent(api: Any, agent: str | None) -> None:
+    """Where the pipeline is ours, the agent is kept."""
+    assert (await api.create(pipeline_type="s2s", agent=agent))["agent"] == agent
+
+
 async def test_sessions_are_listed_page_by_page(api: Any) -> None:
     """The newest first, each once."""
     created = [(await api.create())["id"] for _ in range(5)]
