@@ -17,7 +17,7 @@ class VadProfile:
     """Seconds above the start threshold until speech has started."""
     pause_s: float = 0.064
     """Seconds below the stop threshold until speech recognition may start on the result."""
-    stop_s: float = 0.224
+    stop_s: float = 0.192
     """Seconds below the stop threshold until a turn that is certainly finished is over."""
 
 
@@ -27,6 +27,10 @@ class VadStream:
     def process(self, pcm: bytes) -> list[float]:
         """Take 16 kHz audio of any length; return a speech probability for each analysis frame completed."""
         raise NotImplementedError
+
+    async def judge(self, pcm: bytes) -> list[float]:
+        """Do as ``process`` does; an engine may answer several sessions together. One call at a time."""
+        return self.process(pcm)
 
     def reset(self) -> None:
         """Forget the past."""

@@ -26,13 +26,13 @@ class Bounds:
 
 UNBOUND = Bounds()
 ANSWER = Bounds(lowest=0.98, reason="answer")
-FILLER = Bounds(highest=0.1, reason="filler")
-CONJUNCTION = Bounds(highest=0.15, reason="conjunction")
+FILLER = Bounds(highest=0.2, reason="filler")
+CONJUNCTION = Bounds(highest=0.2, reason="conjunction")
 DICTATED: Mapping[Dictation, Bounds] = {
-    Dictation.DIGITS: Bounds(highest=0.1, reason="digits"),
+    Dictation.DIGITS: Bounds(highest=0.2, reason="digits"),
     Dictation.NUMBER: Bounds(highest=0.9, reason="number"),
-    Dictation.SPELLING: Bounds(highest=0.3, reason="spelling"),
-    Dictation.EMAIL: Bounds(highest=0.1, reason="email"),
+    Dictation.SPELLING: Bounds(highest=0.4, reason="spelling"),
+    Dictation.EMAIL: Bounds(highest=0.2, reason="email"),
     Dictation.ADDRESS: Bounds(highest=0.95, reason="address"),
 }
 _ANSWER = re.compile(rf"(?:(?:{'|'.join(ANSWERS)})\b[ ,.!]*){{1,3}}")

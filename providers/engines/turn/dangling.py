@@ -15,9 +15,9 @@ BARE = 0.7
 """No mark at the end, from a recogniser that sets marks."""
 TRAILING = 0.4
 """After a comma or dash: recognisers set them at the end of whole sentences too."""
-HOLDING = 0.2
+HOLDING = 0.25
 """Asks for patience, or lacks what it is about."""
-DANGLING = 0.1
+DANGLING = 0.2
 
 _MARKS = " .,;:!?…-–—\"'"
 _PATTERN = re.compile(rf"(?:.* )?(?:{'|'.join((*HOLDS, *OPENINGS))})")
@@ -30,7 +30,7 @@ class DanglingTurn(TurnDetector):
     name = "dangling"
 
     async def end_of_turn(self, evidence: TurnEvidence) -> float:
-        """Return 0.1 if the last word wants another, up to 0.97 for a question; 0.9 for a whole statement."""
+        """Return 0.2 if the last word wants another, 0.98 for a whole statement, 0.99 for a question."""
         return finished(evidence.text)
 
 
