@@ -1,49 +1,15 @@
-"""A call through the gateway: attached, heard, spoken to, interrupted, ended; by either side."""
+"""A call through the gateway: attached, heard, spoken to, ended; by either side."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import aiohttp
 import pytest
+from gateway_calls import START, TONE, a_call, closing, next_text
 
 from voicebackend.streams import Kind
-
-START = {"type": "start", "sample_rate": 16_000}
-TONE = bytes(range(256)) * 25  # 200 ms at 16 kHz
-
-
-async def next_text(ws: Any) -> dict[str, Any]:
-    """Return the next text message; audio on the way is passed over."""
-    while True:
-        message = await ws.receive(timeout=5)
-        if message.type is aiohttp.WSMsgType.TEXT:
-            return dict(json.loads(message.data))
-        assert message.type is aiohttp.WSMsgType.BINARY, message
-
-
-async def closing(ws: Any) -> tuple[list[dict[str, Any]], int]:
-    """Return the texts that still come, and the close code."""
-    async with asyncio.timeout(8):
-        texts = [json.loads(message.data) async for message in ws if message.type is aiohttp.WSMsgType.TEXT]
-    return texts, int(ws.close_code)
-
-
-@asynccontextmanager
-async def a_call(api: Any, *, rate: int = 16_000, **changes: Any) -> AsyncIterator[tuple[str, Any, dict[str, Any]]]:
-    """Create a session and connect its caller: the session's id, the socket, and ``ready``."""
-    created = await api.create(**changes)
-    async with api.media(created) as ws:
-        await ws.send_json({"type": "start", "sample_rate": rate})
-        ready = await next_text(ws)
-        assert ready["type"] == "ready", ready
-        assert await next_text(ws) == {"type": "state", "state": "listening"}
-        yield created["id"], ws, ready
 
 
 async def test_a_caller_is_attached_and_told_that_the_session_listens(api: Any, worker: Any) -> None:
@@ -68,94 +34,6 @@ async def test_audio_of_any_length_reaches_the_lane_whole_and_in_order(api: Any,
         assert b"".join(frame.payload for frame in frames) == sent
         assert [frame.seq for frame in frames] == list(range(1, len(frames) + 1))
         assert max(len(frame.payload) for frame in frames) == 640
-
-
-async def test_agent_audio_and_events_come_in_order_and_no_faster_than_may_be(api: Any, worker: Any) -> None:
-    """A second of audio takes at least 0.7 s: it is at most 200 ms ahead of real time."""
-    async with a_call(api) as (session, ws, _):
-        worker.event(session, {"type": "audio_start", "turn": 1})
-        worker.say(session, 1, TONE * 5)
-        worker.event(session, {"type": "audio_end", "turn": 1})
-        assert (await next_text(ws))["type"] == "audio_start"
-        started, heard = time.monotonic(), b""
-        while (message := await ws.receive(timeout=5)).type is aiohttp.WSMsgType.BINARY:
-            heard += message.data
-        assert json.loads(message.data)["type"] == "audio_end"
-        assert heard == TONE * 5
-        assert 0.7 < time.monotonic() - started < 5
-
-
-async def test_the_worker_hears_how_much_was_played(api: Any, worker: Any, until: Any) -> None:
-    """Estimated about every 200 ms and at the end, as long as the client does not say itself."""
-    async with a_call(api) as (session, ws, _):
-        worker.say(session, 3, TONE * 3)
-
-        def played() -> bool:
-            reports = worker.heard(session, Kind.PLAYED)
-            return bool(reports) and reports[-1].json() == {"ms": 600.0, "estimated": True, "final": False}
-
-        await until(played)
-        assert [frame.turn for frame in worker.heard(session, Kind.PLAYED)].count(3) >= 2
-        await ws.send_json({"type": "played", "turn": 3, "ms": 512.5})
-        await until(lambda: worker.heard(session, Kind.PLAYED)[-1].json()["estimated"] is False)
-        assert worker.heard(session, Kind.PLAYED)[-1].json() == {"ms": 512.5, "estimated": False, "final": False}
-
-
-async def test_the_worker_hears_where_a_pause_and_a_clear_stopped_the_audio(api: Any, worker: Any, until: Any) -> None:
-    """At once as it is reckoned; a device that speaks for itself is waited for."""
-    async with a_call(api) as (session, ws, _):
-
-        def finals() -> list[dict[str, Any]]:
-            reports = [frame.json() for frame in worker.heard(session, Kind.PLAYED) if frame.turn == 3]
-            return [report for report in reports if report["final"]]
-
-        worker.say(session, 3, TONE * 10)
-        await ws.receive(timeout=5)
-        worker.event(session, {"type": "pause", "turn": 3})
-        await until(lambda: len(finals()) == 1)
-        assert finals()[0]["estimated"] is True
-        assert 0 <= finals()[0]["ms"] < 1000
-        await ws.send_json({"type": "played", "turn": 3, "ms": 40.0})
-        worker.event(session, {"type": "clear", "turn": 3})
-        while (await next_text(ws))["type"] != "clear":
-            pass
-        await ws.send_json({"type": "played", "turn": 3, "ms": 60.0, "stopped": True})
-        await until(lambda: len(finals()) == 2)
-        assert finals()[1] == {"ms": 60.0, "estimated": False, "final": True}
-
-
-async def test_clear_drops_what_waits_at_once(api: Any, worker: Any) -> None:
-    """Of five seconds queued the caller gets little, then ``clear``, then what follows."""
-    async with a_call(api) as (session, ws, _):
-        worker.say(session, 1, TONE * 25)
-        assert (await ws.receive(timeout=5)).type is aiohttp.WSMsgType.BINARY
-        worker.event(session, {"type": "clear", "turn": 1})
-        worker.event(session, {"type": "state", "state": "listening"})
-        got = 640
-        while (message := await ws.receive(timeout=5)).type is aiohttp.WSMsgType.BINARY:
-            got += len(message.data)
-        assert json.loads(message.data) == {"type": "clear", "turn": 1}
-        assert (await next_text(ws))["type"] == "state"
-        assert got < 32_000
-
-
-async def test_pause_holds_the_audio_and_resume_lets_it_go_on(api: Any, worker: Any) -> None:
-    """Nothing is lost and nothing comes in between."""
-    async with a_call(api) as (session, ws, _):
-        worker.say(session, 1, TONE * 5)
-        worker.event(session, {"type": "audio_end", "turn": 1})
-        worker.event(session, {"type": "pause", "turn": 1})
-        got = b""
-        while (message := await ws.receive(timeout=5)).type is aiohttp.WSMsgType.BINARY:
-            got += message.data
-        assert json.loads(message.data)["type"] == "pause"
-        with pytest.raises(TimeoutError):
-            await ws.receive(timeout=0.3)
-        worker.event(session, {"type": "resume", "turn": 1})
-        assert (await next_text(ws))["type"] == "resume"
-        while (message := await ws.receive(timeout=5)).type is aiohttp.WSMsgType.BINARY:
-            got += message.data
-        assert got == TONE * 5
 
 
 async def test_keys_reach_the_worker(api: Any, worker: Any, until: Any) -> None:
