@@ -9,7 +9,9 @@ from voicebackend.conversation import Conversation
 from voicebackend.errors import InvalidConfig, PipelineError
 from voicebackend.interfaces import Engines, Pipeline, TransportLink
 from voicebackend.record import SessionRecord
+from voicebackend.retry import RetryPolicy
 from voicebackend.telemetry import span
+from worker.pipelines.mouth import RETRY
 from worker.pipelines.s2s import S2sPipeline
 from worker.pipelines.stt_tts import SttTtsPipeline
 from worker.processors import Processors
@@ -58,7 +60,7 @@ async def open_pipeline(
         if record.pipeline_type is PipelineType.S2S:
             pipeline = S2sPipeline(**common, agent=agent if record.agent else None, metadata=record.metadata)
         else:
-            pipeline = SttTtsPipeline(**common, agent=agent)
+            pipeline = SttTtsPipeline(**common, agent=agent, retry=_retry(wanted))
         await _open(pipeline)
     return pipeline
 
@@ -68,6 +70,12 @@ async def _open(pipeline: Pipeline) -> None:
         await pipeline.open()
     except OSError as error:
         raise PipelineError("open_pipeline", "an engine could not be opened") from error
+
+
+def _retry(config: BackendConfig) -> RetryPolicy:
+    """Return how often a voice is asked again, while the caller waits."""
+    delay_s = config.retry_delay.total_seconds()
+    return RetryPolicy(max_retries=config.max_retries, delay_s=delay_s, max_delay_s=RETRY.max_delay_s)
 
 
 def _agent(record: SessionRecord, config: BackendConfig, services: Services) -> TaskAgent:

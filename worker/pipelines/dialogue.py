@@ -15,7 +15,7 @@ from voicebackend.events import Error, State, Transcript
 from voicebackend.interfaces import Pipeline, TransportLink
 from voicebackend.session import PIPELINE_TRANSITIONS, PipelineState, advance
 from voicebackend.streams import Frame
-from voicebackend.telemetry import frames_dropped
+from voicebackend.telemetry import ERROR_CODE, errors_total, frames_dropped
 from worker.pipelines.floor import Floor
 from worker.pipelines.hearing import Heard, Hearing, Utterance
 from worker.pipelines.mouth import Mouth
@@ -145,6 +145,14 @@ class Dialogue(Pipeline):
         if self._waiting is not None and not self._floor.taken:
             self._own(self._answer(), "answer")
         self._minded()
+
+    def failed(self, error: VoiceBackendError) -> None:
+        """Tell the caller that it was not understood."""
+        errors_total.add(1, {ERROR_CODE: str(error.code)})
+        self._link.event(Error(code=error.code, message=error.message))
+        self.said_nothing()
+        if self._settings.apology is not None and not self._floor.taken:
+            self._floor.announce(self._next_turn(), self._settings.apology)
 
     async def said(self, utterance: Utterance) -> None:
         """Answer what the caller said, unless it was only a sign of listening."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from voicebackend import conversation
 from voicebackend.audio import FRAME_MS, PIPELINE_RATE, SAMPLE_BYTES
+from voicebackend.errors import VoiceBackendError
 from voicebackend.hooks import Stage
 from voicebackend.interfaces import Engines, Recognition, SttStream, TurnEvidence
 from voicebackend.telemetry import frames_dropped, span
@@ -30,6 +31,10 @@ DETECTOR_S = 0.3
 """Seconds that a turn detector has."""
 EVIDENCE_S = 8.0
 """Seconds of an utterance that a turn detector is shown."""
+MAX_FAILURES = 3
+"""Failures of the recogniser in a row that the session survives."""
+REST_S = 0.2
+"""Seconds before a recogniser that failed is opened again; twice as long after each failure."""
 LIKELY = 0.5
 """From this probability on, the agent may begin on what seems to be a whole turn."""
 _BYTES_PER_S = PIPELINE_RATE * SAMPLE_BYTES
@@ -61,7 +66,7 @@ class Ear:
         self._recent_bytes = 0
         self._text = ""
         self._settled = False
-        self._pauses = 0
+        self._pauses = self._failures = 0
         self._judging: asyncio.Task[None] | None = None
         self._clock = asyncio.get_running_loop().time
         self.deaf = False
@@ -82,7 +87,25 @@ class Ear:
         self._queue.put_nowait(pcm)
 
     async def run(self) -> None:
-        """Listen until cancelled."""
+        """Listen until cancelled; a recogniser that fails costs what was being said.
+
+        Raises:
+            VoiceBackendError: it failed again and again.
+
+        """
+        while True:
+            try:
+                await self._listen()
+            except VoiceBackendError as error:
+                self._failures += 1
+                if self._failures > MAX_FAILURES:
+                    raise
+                logger.warning("recogniser failed", extra={"error_code": str(error.code), "failures": self._failures})
+                self._reset()
+                self._listener.failed(error)
+                await asyncio.sleep(REST_S * 2 ** (self._failures - 1))
+
+    async def _listen(self) -> None:
         stt = await self._stt_engine.stream(self._recognised)
         try:
             wait_s = GAP_S
@@ -203,15 +226,20 @@ class Ear:
         with span("stt.finish", provider=self._stt_engine.name):
             final = await stt.finish()
             logger.info("speech recognised", extra={"engine": self._stt_engine.name, "characters": len(final.text)})
-        self._endpointing.reset()
-        self._vad.reset()
-        self._settled = False
+        self._failures = 0
+        self._reset()
         text = final.text.strip()
         if text:
             times = {"speech_end": decided - silence_s, "decided": decided}
             await self._listener.said(Utterance(text=text, speech_s=max(0.0, speech_s - silence_s), **times))
         else:
             self._listener.said_nothing()
+
+    def _reset(self) -> None:
+        """Begin a new turn."""
+        self._endpointing.reset()
+        self._vad.reset()
+        self._settled = False
 
     def _heard(self) -> Heard:
         at = self._endpointing

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from voicebackend.errors import VoiceBackendError
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
@@ -68,3 +70,6 @@ class Listener(Protocol):
 
     def said_nothing(self) -> None:
         """What sounded like speech had no words."""
+
+    def failed(self, error: VoiceBackendError) -> None:
+        """What the caller is saying is lost."""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from voicebackend.audio import SAMPLE_BYTES, Resampler
+from voicebackend.errors import VoiceBackendError
 from voicebackend.hooks import Stage
 from voicebackend.interfaces import TextToSpeech, TransportLink, WordTime
 from voicebackend.levels import Limiter
+from voicebackend.retry import RetryPolicy
 from voicebackend.telemetry import span
 from worker.pipelines.playout import Playout
 from worker.pipelines.saying import Saying
@@ -25,6 +28,10 @@ READY_PIECES = 64
 """Pieces of audio that may wait to be played."""
 SLICE_BYTES = 24_000
 """Of what an engine yields, this much is converted at once: about 0.3 ms, then others have their turn."""
+
+
+RETRY = RetryPolicy(max_delay_s=2.0)
+"""Of a clause whose voice failed before its first audio: someone waits."""
 
 
 class Progress(Protocol):
@@ -62,9 +69,10 @@ class Mouth:
         *,
         stage: Stage = Stage.POST_TTS,
         on_cut: Callable[[float], Awaitable[None]] | None = None,
+        retry: RetryPolicy = RETRY,
     ) -> None:
         self._tts, self._link, self._processors = tts, link, processors
-        self._stage, self._on_cut = stage, on_cut
+        self._stage, self._on_cut, self._retry = stage, on_cut, retry
         self._busy = asyncio.Lock()
         self._rate = link.sample_rate
         self._resampler = Resampler(tts.sample_rate, self._rate)
@@ -153,7 +161,22 @@ class Mouth:
             await may_play.wait()
 
     async def _make(self, saying: Saying, ready: asyncio.Queue[Piece | None]) -> None:
+        """Make one clause's audio; try again where that may help and nothing of it has been made."""
+        attempt = 1
+        while True:
+            try:
+                return await self._try(saying, ready)
+            except VoiceBackendError as error:
+                delay = self._retry.delay_after(attempt, error, jitter=random.random())  # noqa: S311 - jitter
+                if delay is None or saying.made_ms:
+                    raise
+                logger.warning("voice failed, trying again", extra={"error_code": str(error.code), "attempt": attempt})
+            await asyncio.sleep(delay)
+            attempt += 1
+
+    async def _try(self, saying: Saying, ready: asyncio.Queue[Piece | None]) -> None:
         """Make one clause's audio at the caller's rate, after the processors."""
+        saying.words.clear()
         async with aclosing(self._tts.synthesize(saying.clause.spoken)) as audio:  # type: ignore[type-var]
             async for made in audio:
                 if isinstance(made, WordTime):

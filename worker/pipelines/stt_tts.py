@@ -5,9 +5,10 @@ from __future__ import annotations
 from voicebackend.conversation import Conversation
 from voicebackend.errors import InvalidConfig
 from voicebackend.interfaces import Engines, TransportLink
+from voicebackend.retry import RetryPolicy
 from worker.pipelines.dialogue import Dialogue
 from worker.pipelines.ear import Ear
-from worker.pipelines.mouth import Mouth
+from worker.pipelines.mouth import RETRY, Mouth
 from worker.pipelines.parts import Agent, Log
 from worker.processors import Processors
 
@@ -24,9 +25,10 @@ class SttTtsPipeline(Dialogue):
         processors: Processors,
         agent: Agent,
         conversation: Conversation,
+        retry: RetryPolicy = RETRY,
     ) -> None:
         if engines.stt is None or engines.tts is None or engines.vad is None:
             raise InvalidConfig("pipeline", "stt_tts needs engines for stt, tts and vad")
-        mouth = Mouth(engines.tts, link, processors)
+        mouth = Mouth(engines.tts, link, processors, retry=retry)
         super().__init__(mouth=mouth, link=link, log=log, agent=agent, conversation=conversation)
         self._ear = Ear(engines, processors, self, conversation.endpointing)
