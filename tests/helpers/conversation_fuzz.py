@@ -48,6 +48,7 @@ class Plan:
     """Seconds to wait, and what to do then: words, or ``/hold``, ``/off``, ``/left``, ``/back``."""
     voice_errors: dict[int, Exception]
     voice_after: int
+    reader_fails: frozenset[int]
     judge: float | None
     """Probability; None fails."""
     stt_s: float
@@ -70,6 +71,7 @@ def plan(seed: int, *, sockets: bool = False) -> Plan:
         caller=[(rng.choice((0.0, 0.1, 0.3, 0.7, 1.5, 4.0)) * rng.random() * 2, _act(rng, sockets)) for _ in range(6)],
         voice_errors={rng.randint(1, 8): _voice_error(rng)} if rng.random() < 0.2 else {},
         voice_after=rng.randint(0, 2),
+        reader_fails=frozenset({rng.randint(1, 4)}) if rng.random() < 0.15 else frozenset(),
         judge=rng.choice((0.05, 0.4, 0.7, 0.95, 1.0, None)),
         stt_s=rng.choice((0.0, 0.05, 0.2, 0.5)),
         tts_s=rng.choice((0.0, 0.08, 0.4)),
@@ -117,10 +119,11 @@ async def perform(plan: Plan) -> None:
     """Hold the call of a plan; AssertionError if anything about it is wrong."""
     judge = Judge(error=PipelineError("judge", "scripted")) if plan.judge is None else Judge(plan.judge)
     script = Script(
-        Reader(delay_s=plan.stt_s),
+        Reader(delay_s=plan.stt_s, fails_at=plan.reader_fails),
         Voice(delay_s=plan.tts_s, errors=plan.voice_errors, after=plan.voice_after),
         judge,
     )
+    random.seed(plan.seed)  # for the jitter of retries
     problems: list[str] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: problems.append(str(context)))
     log = Log(delay_s=plan.log_s)
@@ -170,7 +173,13 @@ def check(call: Call, plan: Plan) -> None:
     _states(call)
     _one_at_a_time(call)
     _history(call, plan)
-    assert call.script.reader.streams == 1
+    assert call.script.reader.streams == 1 or plan.reader_fails
+
+
+def _announced(call: Call) -> set[int]:
+    """Return the turns in which the agent spoke of its own accord: it apologised for what was not understood."""
+    turns = {turn for turn, text, _ in call.log.said("agent") if APOLOGY.startswith(text)} | set(call.phone.played)
+    return turns - {asked.turn for asked in call.agent.committed} if call.script.reader.fails_at else set()
 
 
 def _states(call: Call) -> None:
@@ -183,7 +192,7 @@ def _one_at_a_time(call: Call) -> None:
     """No turn comes back once another was heard, and each of them was wanted."""
     turns = [turn for _, turn in call.phone.audible]
     assert turns == sorted(set(turns)), f"turns were heard in this order: {turns}"
-    wanted = {0} | {asked.turn for asked in call.agent.committed}
+    wanted = {0} | {asked.turn for asked in call.agent.committed} | _announced(call)
     assert set(turns) <= wanted, f"heard {turns}, wanted {wanted}"
 
 
@@ -222,6 +231,8 @@ def _written(call: Call, turn: int, plan: Plan) -> list[str]:
     """Return what the agent may have meant to say: filler, answer, apology."""
     if turn == 0:
         return [GREETING]
+    if turn in _announced(call):
+        return [APOLOGY]
     apology = Conversation.model_validate(plan.settings).apology or ""
     written = [asked.written for asked in call.agent.asked if asked.turn == turn and asked.committed]
     texts = map(without_marks, written)
