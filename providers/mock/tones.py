@@ -20,6 +20,8 @@ _SOUNDING = 0.75
 _FADE_S = 0.002
 _SHORTEST_S = 0.012
 """Less than this of a tone is no character: it was cut off."""
+_LONGEST_S = 1.0
+"""No character sounds longer."""
 _GAP_S = 0.004
 """Less silence than this is a beat within a character."""
 _AMPLITUDE = 8000.0
@@ -73,12 +75,12 @@ def _runs(samples: Samples, rate: int) -> list[tuple[int, int]]:
 
 
 def _byte(run: Samples, rate: int) -> int | None:
-    if len(run) < _SHORTEST_S * rate:
+    if not _SHORTEST_S * rate <= len(run) <= _LONGEST_S * rate:
         return None
     step = rate // 500  # whole steps of 2 ms, so that the waves can be kept
     size = len(run) // step * step
     signal = run[:size] * np.hanning(size)
-    powers = np.abs(_waves(size, rate) @ signal) ** 2
+    powers = np.abs(np.einsum("ij,j->i", _waves(size, rate), signal)) ** 2  # too small for the threads of a product
     low, high = powers[:16], powers[16:]
     if low.max() + high.max() < _PURE * _pure_power(signal):
         return None

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from voicebackend.cli.words import word_error, words
+from voicebackend.cli.words import words
 from worker.scenarios.expectations import Counts, Expectations, Remembered
 from worker.scenarios.seen import Seen
 from worker.scenarios.sightings import Kind, Sighting
 from worker.scenarios.timeline import Event, Finder
+from worker.scenarios.wording import alike
 
-MAX_WORD_ERROR = 0.3
-"""With real engines: share of wrong words up to which something was said or heard."""
 LATE_S = 0.6
 """With real engines: seconds by which things may happen sooner or later."""
 _EPSILON_S = 0.001
@@ -22,8 +21,6 @@ class Exactness(NamedTuple):
     """How words and times are compared."""
 
     finder: Finder
-    word_error: float
-    """Share of words that may be wrong."""
     slack: int
     """Words more or fewer at an interruption."""
     late_s: float
@@ -33,13 +30,13 @@ class Exactness(NamedTuple):
 def judge(expected: Expectations, seen: Seen, *, real: bool = False) -> list[str]:
     """Return what is not as expected, a line or more each; ``real`` engines need not be right in every word."""
     if real:
-        exactness = Exactness(Finder(loose=True), MAX_WORD_ERROR, expected.slack + 2, LATE_S)
+        exactness = Exactness(Finder(loose=True), expected.slack + 2, LATE_S)
     else:
-        exactness = Exactness(Finder(), 0.0, expected.slack, _EPSILON_S)
+        exactness = Exactness(Finder(), expected.slack, _EPSILON_S)
     return [
         *seen.problems,
         *_order(_for(expected.order, seen), seen.events, exactness),
-        *_absent(_for(expected.absent, seen), seen.events, exactness.finder),
+        *_absent(_for(expected.absent, seen), seen.events),
         *_counts(expected.counts, seen),
         *_heard(expected, seen, exactness),
         *_history(expected, seen, exactness),
@@ -78,8 +75,8 @@ def _next(events: Sequence[Event], found: int, exactness: Exactness) -> int:
     return next(at for at, event in enumerate(events) if event.at >= events[found].at - exactness.late_s / 2)
 
 
-def _absent(wanted: Sequence[Sighting], events: Sequence[Event], finder: Finder) -> list[str]:
-    found = ((sighting, finder.find(events, sighting)) for sighting in wanted)
+def _absent(wanted: Sequence[Sighting], events: Sequence[Event]) -> list[str]:
+    found = ((sighting, Finder().find(events, sighting)) for sighting in wanted)
     return [f"seen, and must not be: {sighting}: {events[at]}" for sighting, at in found if at is not None]
 
 
@@ -114,7 +111,8 @@ def _heard(expected: Expectations, seen: Seen, exactness: Exactness) -> list[str
         return []
     heard = [text for _, text in sorted(seen.heard.items()) if text]
     wanted = [text.replace("{n}", str(seen.number)) for text in expected.heard]
-    if len(heard) == len(wanted) and all(map(lambda a, b: _same(a, b, exactness), wanted, heard)):
+    whole = exactness._replace(slack=0)
+    if len(heard) == len(wanted) and all(_same(*pair, whole) for pair in zip(wanted, heard, strict=True)):
         return []
     return ["heard:", *_side_by_side(wanted, heard)]
 
@@ -124,7 +122,7 @@ def _history(expected: Expectations, seen: Seen, exactness: Exactness) -> list[s
         return []
     found = [line for _, line in seen.history]
     wanted = [_numbered(line, seen.number) for line in expected.history]
-    if len(found) == len(wanted) and all(map(lambda a, b: _alike(a, b, exactness), wanted, found)):
+    if len(found) == len(wanted) and all(_alike(*pair, exactness) for pair in zip(wanted, found, strict=True)):
         return []
     return ["history:", *_side_by_side([str(line) for line in wanted], [str(line) for line in found])]
 
@@ -138,20 +136,22 @@ def _numbered(line: Remembered, number: int) -> Remembered:
 def _alike(wanted: Remembered, found: Remembered, exactness: Exactness) -> bool:
     if (wanted.role, wanted.interrupted) != (found.role, found.interrupted):
         return False
-    if exactness.word_error:
-        return _same(wanted.text, found.text, exactness)
-    return wanted.text == found.text or (wanted.interrupted and _same(wanted.text, found.text, exactness))
+    if not exactness.finder.loose and not exactness.slack:
+        return wanted.text == found.text
+    return _same(wanted.text, found.text, exactness if wanted.interrupted else exactness._replace(slack=0))
 
 
 def _same(wanted: str, found: str, exactness: Exactness) -> bool:
-    """Tell whether two texts have the same words, but for what may be wrong, and a few at the end."""
-    if word_error(wanted, found) <= exactness.word_error:
-        return True
+    """Tell whether two texts have the same words, but for a few at the end."""
     ours, theirs = words(wanted), words(found)
     size = min(len(ours), len(theirs))
-    return abs(len(ours) - len(theirs)) <= exactness.slack and (
-        not size or word_error(" ".join(ours[:size]), " ".join(theirs[:size])) <= exactness.word_error
-    )
+    if exactness.finder.loose and alike(wanted, found):
+        return True
+    if abs(len(ours) - len(theirs)) > exactness.slack:
+        return False
+    if exactness.finder.loose:
+        return alike(" ".join(ours[:size]), " ".join(theirs[:size]))
+    return ours[:size] == theirs[:size]
 
 
 def _remembered(seen: Seen, exactness: Exactness) -> list[str]:

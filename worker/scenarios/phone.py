@@ -211,6 +211,13 @@ class Loudspeaker:
         if not self._buffer or self._buffer[0][0] == self._paused:
             self._dry(now)
             self._now = now
+        if self.speaking is None and self.turn in self.turns:
+            self.read(self.turn)
+
+    def read(self, number: int) -> None:
+        """Note what has been understood of a turn since it fell silent: recognisers take their time."""
+        turn = self.turns[number]
+        self._words(turn, whole=not turn.cut and number != self._paused)
 
     def _sound(self, number: int, pcm: bytes) -> None:
         if number not in self.turns:

@@ -85,7 +85,7 @@ class RealEar:
         """Listen as the conversation goes on."""
         while True:
             await asyncio.sleep(LISTEN_S)
-            for tape in self._tapes[-2:]:
+            for tape in self._tapes:
                 await tape.listen(self._stt)
 
     async def text(self, turn: Turn) -> tuple[str, str]:

@@ -181,6 +181,8 @@ class _Conversation:
 
     async def _seen(self) -> Seen:
         audible = {number: await self._ear.text(turn) for number, turn in self._loudspeaker.turns.items()}
+        for number in audible:
+            self._loudspeaker.read(number)
         return Seen(
             number=self._number,
             events=self.timeline.in_order(),

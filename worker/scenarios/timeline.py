@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 
 from voicebackend.cli.words import words
 from worker.scenarios.sightings import Kind, Sighting
+from worker.scenarios.wording import begins, has
 
 _WORDS = frozenset(
     {Kind.SAYS, Kind.SAID, Kind.HEARS, Kind.PARTIAL, Kind.UNDERSTOOD, Kind.ASKED, Kind.COMMITTED, Kind.CANCELLED}
 )
 """Kinds whose text is said: it fits if it has the words, in a row."""
-_ENOUGH = 0.6
-"""Share of the words that real engines must get right."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +54,7 @@ class Finder:
     """Finds things in timelines."""
 
     loose: bool = False
-    """Real engines: two words of three will do."""
+    """Real engines: what sounds alike will do."""
 
     def find(self, events: Sequence[Event], wanted: Sighting, start: int = 0) -> int | None:
         """Return where something is seen first, from a place on; None if nowhere."""
@@ -68,24 +67,24 @@ class Finder:
             return event.kind is wanted.kind
         if event.kind not in _WORDS:
             return event.text == wanted.text
-        text, found = words(wanted.text), words(event.text)
         if event.kind is Kind.HEARS:
-            starts = bool(found) and found[0] in text[: 1 + self.loose]
-            found = [*found, *_following(events, at, len(text) - len(found))]
-            return starts and (_share(text, found) >= _ENOUGH if self.loose else found[: len(text)] == text)
-        return _share(text, found) >= _ENOUGH if self.loose else f" {' '.join(text)} " in f" {' '.join(found)} "
+            return self._hears(events, at, words(wanted.text))
+        if self.loose:
+            return has(event.text, wanted.text)
+        return f" {' '.join(words(wanted.text))} " in f" {' '.join(words(event.text))} "
+
+    def _hears(self, events: Sequence[Event], at: int, wanted: Sequence[str]) -> bool:
+        if self.loose:
+            return begins(" ".join(_following(events, at, 2 * len(wanted))), " ".join(wanted))
+        return _following(events, at, len(wanted))[: len(wanted)] == wanted
 
 
 def _following(events: Sequence[Event], at: int, count: int) -> list[str]:
-    """Return the next words that are heard."""
+    """Return at least so many words that are heard from here on, if there are."""
     found: list[str] = []
-    for event in events[at + 1 :]:
+    for event in events[at:]:
         if len(found) >= count:
             break
         if event.kind is Kind.HEARS:
             found += words(event.text)
     return found
-
-
-def _share(wanted: Sequence[str], found: Sequence[str]) -> float:
-    return sum(word in found for word in wanted) / len(wanted)
