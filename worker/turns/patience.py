@@ -24,6 +24,8 @@ class Bounds:
         return min(self.highest, max(self.lowest, probability))
 
 
+LOOKED_AT = 200
+"""Characters at the end of a text that are looked at: a caller may speak for minutes."""
 UNBOUND = Bounds()
 ANSWER = Bounds(lowest=0.98, reason="answer")
 FILLER = Bounds(highest=0.2, reason="filler")
@@ -40,7 +42,7 @@ _ANSWER = re.compile(rf"(?:(?:{'|'.join(ANSWERS)})\b[ ,.!]*){{1,3}}")
 
 def patience(text: str) -> Bounds:
     """Return what the words said so far allow."""
-    said = text.strip().lower().replace("’", "'")
+    said = text.strip()[-LOOKED_AT:].lower().replace("’", "'")
     if _ANSWER.fullmatch(said):
         return UNBOUND if said.endswith(",") else ANSWER
     if said.endswith("?"):

@@ -19,6 +19,8 @@ HOLDING = 0.25
 """Asks for patience, or lacks what it is about."""
 DANGLING = 0.2
 
+_LOOKED_AT = 200
+"""Characters at the end of a text that are looked at: a caller may speak for minutes."""
 _MARKS = " .,;:!?…-–—\"'"
 _PATTERN = re.compile(rf"(?:.* )?(?:{'|'.join((*HOLDS, *OPENINGS))})")
 _SENTENCE_ENDS = re.compile(r"(?<=[.?!])\s+")
@@ -36,7 +38,7 @@ class DanglingTurn(TurnDetector):
 
 def finished(text: str) -> float:
     """Return the probability that a text is all that its speaker wants to say."""
-    said = text.strip().replace("’", "'")
+    said = text.strip()[-_LOOKED_AT:].replace("’", "'")
     sentence = _SENTENCE_ENDS.split(said)[-1]
     words = _words(sentence)
     asked = sentence.endswith("?")
