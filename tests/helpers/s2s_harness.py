@@ -38,6 +38,7 @@ class Model(SpeechToSpeech, S2sStream):
         self.heard: list[bytes] = []
         self.said: list[str] = []
         self.interrupted: list[float] = []
+        self._speaking = False
         self.mute = False
         """Does not speak what it is given."""
 
@@ -62,6 +63,8 @@ class Model(SpeechToSpeech, S2sStream):
     async def say(self, text: str) -> None:
         """Speak in tones."""
         self.said.append(text)
+        if self._speaking:
+            self.tell("turn_done")
         if not self.mute:
             self.speaks(text)
 
@@ -71,6 +74,7 @@ class Model(SpeechToSpeech, S2sStream):
 
     def tell(self, kind: str, **fields: Any) -> None:
         """Send an event."""
+        self._speaking = kind in {"audio", "agent_text"} or (self._speaking and kind != "turn_done")
         self._events.put_nowait(S2sEvent(kind=kind, **fields))
 
     def speaks(self, text: str, *, done: bool = True, chunk: int = 8) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Callable
 
 from voicebackend.audio import SAMPLE_BYTES
@@ -18,6 +19,8 @@ MAX_TEXT = 8_000
 """Characters of text that are kept."""
 FASTEST_MS = 25.0
 """Of speech for a character. Text that comes with less audio than that has run ahead of it, and tells no times."""
+_MARKS = re.compile(r"^[\W_]+|[\W_]+$")
+"""Around words; they have no time of their own."""
 
 
 class ModelTurn:
@@ -99,7 +102,7 @@ class ModelTurn:
         """Take it that what came before has sounded by now, where it has come in step with its audio."""
         spoken_s = self._received_s - self._timed_s
         if self._untimed and spoken_s * 1000 >= len(self._untimed) * FASTEST_MS:
-            self.saying.words.append(WordTime(self._untimed.strip(), self._timed_s, self._received_s))
+            self.saying.words.append(WordTime(_MARKS.sub("", self._untimed), self._timed_s, self._received_s))
             self._untimed, self._timed_s = "", self._received_s
         self._untimed += text
 

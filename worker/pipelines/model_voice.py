@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 
 from voicebackend.errors import OperationTimeout
@@ -32,11 +32,13 @@ class ModelVoice(TextToSpeech):
         self.sample_rate = engine.sample_rate
         self._on_turn = on_turn
         self._turn: ModelTurn | None = None
+        self._asked: ModelTurn | None = None
+        """What the model was given to say, before the first of it comes."""
 
     def take(self, event: S2sEvent) -> None:
         """Take ``audio``, ``agent_text`` or ``turn_done``."""
         if self._turn is None and event.kind != "turn_done":
-            self._begin()
+            self._turn, self._asked = self._asked or self._uncalled(), None
         if self._turn is not None:
             self._turn.take(event)
             if event.kind == "turn_done":
@@ -46,14 +48,16 @@ class ModelVoice(TextToSpeech):
         """Hear that the model has hung up: nothing more comes of what it was saying."""
         self.take(S2sEvent(kind="turn_done"))
 
-    def _begin(self) -> None:
-        self._turn = ModelTurn(self.sample_rate)
+    def _uncalled(self) -> ModelTurn:
+        """Return what the model begins by itself."""
+        turn = ModelTurn(self.sample_rate)
         if self._on_turn is None:
             logger.warning("the model speaks although an agent answers")
-            frames_dropped.add(1, {"where": "s2s uninvited"})
-            self._turn.drop()
+            frames_dropped.add(1, {"where": "s2s uncalled"})
+            turn.drop()
         else:
-            self._on_turn(self._turn)
+            self._on_turn(turn)
+        return turn
 
     async def synthesize(self, text: str) -> AsyncIterator[bytes]:
         """Have the model say it, and yield its audio.
@@ -62,27 +66,29 @@ class ModelVoice(TextToSpeech):
             OperationTimeout: the model fell silent before it had finished.
 
         """
-        if self._turn is not None and self._turn.dropped:
-            await self.interrupt(0.0)
-        turn = self._turn = ModelTurn(self.sample_rate)
+        turn = self._asked = ModelTurn(self.sample_rate)
         try:
             await self.stream.say(text)
             async with aclosing(turn.audio()) as audio:
-                while True:
-                    async with asyncio.timeout(SAY_S):
-                        pcm = await anext(audio, None)
-                    if pcm is None:
-                        return
+                while (pcm := await self._next(turn, audio)) is not None:
                     yield pcm
-        except TimeoutError as error:
-            raise OperationTimeout("s2s", "the model did not speak in time") from error
         finally:
             turn.drop()
 
+    async def _next(self, turn: ModelTurn, audio: AsyncGenerator[bytes, None]) -> bytes | None:
+        """Return the next of it, None at its end."""
+        try:
+            async with asyncio.timeout(SAY_S):
+                return await anext(audio, None)
+        except TimeoutError as error:
+            turn.drop()
+            await self.interrupt(0.0)
+            raise OperationTimeout("s2s", "the model did not speak in time") from error
+
     async def interrupt(self, played_ms: float) -> None:
         """Have the model stop what was dropped, and remember what was played of it."""
-        if self._turn is not None and self._turn.dropped:
-            self._turn = None
+        self._turn = None if self._turn is None or self._turn.dropped else self._turn
+        self._asked = None
         try:
             async with asyncio.timeout(INTERRUPT_S):
                 await self.stream.interrupt(played_ms)

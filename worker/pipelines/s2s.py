@@ -96,9 +96,12 @@ class S2sPipeline(Dialogue):
 
     async def _cut_off(self, played_ms: float) -> None:
         """The caller speaks over the model: it is to remember what was heard, and forget what waits to be."""
+        self._drop_waiting()
+        await self._voice.interrupt(played_ms)
+
+    def _drop_waiting(self) -> None:
         while self._waiting_answers:
             self._waiting_answers.pop().drop()
-        await self._voice.interrupt(played_ms)
 
     # The model answers by itself
 
@@ -118,6 +121,7 @@ class S2sPipeline(Dialogue):
         if self._ear.hears_speech:
             self._late_turn = self._next_turn()
             self._asked = _Asked(self._late_turn, self._model_ear.answered())
+            self._drop_waiting()
             self._floor.give_way()
         self._waiting_answers.append(said)
         self._idle()

@@ -59,6 +59,12 @@ def test_words_may_come_in_pieces() -> None:
     assert [heard([turn.saying], ms) for ms in (700, 1000)] == ["", "Unbelievable"]
 
 
+def test_a_piece_that_begins_with_a_mark_is_found_where_it_stands() -> None:
+    """Not where the same words come again."""
+    turn = taken(text("Yes"), second(), text(", sir."), second(), text(" No"), second(), text(", sir."), second())
+    assert [heard([turn.saying], ms) for ms in (2000, 3100)] == ["Yes, sir.", "Yes, sir. No,"]
+
+
 def test_text_that_runs_ahead_of_its_audio_lasts_as_long_as_that() -> None:
     """All of it came in the first moment: it is spread over what was spoken."""
     turn = taken(text("one two "), second(0.01), text("three "), second(0.01), text("four"), second(3.98))
