@@ -51,7 +51,7 @@ class BargeIn(_Part):
     echo_guard: Annotated[Duration, seconds(0, 5)] = _s(0.4)
     """At the start of its speech, while echo cancellers adapt: a sound shorter than this does not even pause it."""
     backchannels: tuple[Text, ...] = (
-        *("mhm", "mm-hmm", "mm", "hmm", "hm", "uh-huh", "uh huh", "uhm", "um", "uh", "ah", "oh", "aha"),
+        *("mhm", "mm-hmm", "mm", "hmm", "hm", "hum", "uh-huh", "uh huh", "huh", "uhm", "um", "uh", "ah", "oh", "aha"),
         *("yeah", "yep", "yes", "yup", "okay", "ok", "right", "sure", "alright", "all right", "i see", "got it"),
         *("good", "great", "nice", "cool", "wow", "true", "exactly", "indeed", "really", "of course"),
     )

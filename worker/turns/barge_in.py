@@ -18,6 +18,8 @@ TAIL_S = 1.0
 """Words that begin this close to the end of the agent's speech answer it, also those that are no more than ``yes``."""
 ECHO_WORDS = 3
 """So many words in a row that the agent has just said are its echo, not the caller."""
+THIN_S = 0.3
+"""Speech shorter than this is thin ground for words: a recogniser's first guess at "mhm" may be a word."""
 UNDECIDED_S = 2.0
 """Silence after the caller's sound after which the agent goes on, whatever the recogniser still has to say."""
 
@@ -78,7 +80,7 @@ def verdict(overlap: Overlap, settings: BargeIn) -> Verdict:
         return Verdict.RESUME
     said = words(overlap.text)
     wanted = () if is_echo(said, words(overlap.agent)) else without_backchannels(said, settings.backchannels)
-    if len(wanted) >= settings.min_words:
+    if len(wanted) >= settings.min_words and (overlap.settled or overlap.speech_s >= THIN_S):
         return Verdict.INTERRUPT
     if overlap.settled or overlap.silence_s >= UNDECIDED_S:
         return Verdict.RESUME

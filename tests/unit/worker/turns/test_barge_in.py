@@ -22,7 +22,7 @@ from worker.turns.barge_in import (
 
 SETTINGS = BargeIn()
 AGENT = "Your balance is two hundred and four dollars, and the next payment is due in June."
-SPEAKING = Overlap(speech_s=0.2, heard_s=2.0, agent=AGENT)
+SPEAKING = Overlap(speech_s=0.35, heard_s=2.0, agent=AGENT)
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,10 @@ SPEAKING = Overlap(speech_s=0.2, heard_s=2.0, agent=AGENT)
     [
         pytest.param({}, Verdict.HOLD, id="a sound, nothing recognised yet"),
         pytest.param({"text": "stop"}, Verdict.INTERRUPT, id="a word"),
+        pytest.param({"text": "Hut", "speech_s": 0.1}, Verdict.HOLD, id="a first guess at a tenth of a second"),
+        pytest.param(
+            {"text": "No", "speech_s": 0.2, "settled": True}, Verdict.INTERRUPT, id="a short word, and that was it"
+        ),
         pytest.param({"text": "Mhm."}, Verdict.HOLD, id="a backchannel, still sounding"),
         pytest.param({"text": "Mhm.", "settled": True}, Verdict.RESUME, id="a backchannel"),
         pytest.param({"text": "Right, okay, yeah.", "settled": True}, Verdict.RESUME, id="three in a row"),
@@ -39,7 +43,7 @@ SPEAKING = Overlap(speech_s=0.2, heard_s=2.0, agent=AGENT)
         pytest.param({"silence_s": 2.0}, Verdict.RESUME, id="a recogniser that never says anything"),
         pytest.param({"speech_s": 2.5}, Verdict.INTERRUPT, id="long speech that is not recognised"),
         pytest.param({"speech_s": 2.5, "text": "yeah"}, Verdict.HOLD, id="a long backchannel"),
-        pytest.param({"heard_s": 0.1}, Verdict.WAIT, id="a sound at the start: an echo?"),
+        pytest.param({"heard_s": 0.1, "speech_s": 0.2}, Verdict.WAIT, id="a sound at the start: an echo?"),
         pytest.param({"heard_s": 0.1, "speech_s": 0.5}, Verdict.HOLD, id="a sound at the start that lasts"),
         pytest.param({"heard_s": 0.1, "text": "no wait"}, Verdict.INTERRUPT, id="words at the start"),
         pytest.param({"heard_s": 0.0}, Verdict.HOLD, id="a sound before the agent has begun"),
