@@ -28,7 +28,8 @@ _FEWEST_DIGITS = 3
 _IT_IS = (["it's"], ["it", "is"], ["that's"], ["that", "is"], ["is"])
 _ANNOUNCED = r"\be-?mail(?: address)?(?: is|'s|:)\s(?P<said>.+)$"
 _SPOKEN = rf"(?P<at>\S+ ?(?:@| at )\s?(?:\S.*(?:\bdot\b|\.).*|(?:{'|'.join(MAILBOXES)})\b.*))$"
-_ADDRESS = re.compile(f"{_ANNOUNCED}|{_SPOKEN}")
+_WRITTEN = r"\b(?:write|mail|e-?mail) (?:to )?(?P<to>\S+ at \S+)$"
+_ADDRESS = re.compile(f"{_ANNOUNCED}|{_SPOKEN}|{_WRITTEN}")
 _SENTENCE = re.compile(r"[.?!]\s+(?=[a-z])")
 
 
@@ -45,7 +46,7 @@ def _email(said: str) -> Dictation | None:
     found = _ADDRESS.search(said)
     if found is None:
         return None
-    address = found["said"] or found["at"]
+    address = found["said"] or found["at"] or found["to"]
     if _SENTENCE.search(address):
         return None  # the caller has gone on to something else
     ended = re.search(r"(?:\.|\bdot) ?([a-z]+)$", address)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from providers.engines.turn.unfinished import ALONE, ALWAYS, ASKING, HOLDS, OPENINGS, OUTSIDE_QUESTIONS
+from providers.engines.turn.unfinished import ALONE, ALWAYS, ASKING, CONTRACTED, HOLDS, OPENINGS, OUTSIDE_QUESTIONS
 from voicebackend.interfaces import TurnDetector, TurnEvidence
 
 QUESTION = 0.99
@@ -59,7 +59,7 @@ def _words(text: str) -> list[str]:
 
 def _wants_more(words: list[str], *, asks: bool) -> bool:
     last = words[-1] if words else ""
-    return last in ALWAYS or (last in OUTSIDE_QUESTIONS and not asks)
+    return last in ALWAYS or last.endswith(CONTRACTED) or (last in OUTSIDE_QUESTIONS and not asks)
 
 
 def _begins(sentence: list[str], clause: list[str]) -> bool:

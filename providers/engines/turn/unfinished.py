@@ -4,34 +4,21 @@ from __future__ import annotations
 
 ALWAYS = frozenset(
     (
-        *("and", "or", "but", "nor", "because", "since", "although", "though", "while", "whereas", "if", "unless"),
-        *(
-            "whether",
-            "than",
-            "as",
-            "a",
-            "an",
-            "the",
-            "my",
-            "your",
-            "its",
-            "our",
-            "their",
-            "every",
-            "into",
-            "per",
-            "via",
-        ),
-        *("i", "we", "i'm", "i've", "i'd", "i'll", "it's", "that's", "there's", "he's", "she's", "we're", "we've"),
-        *("we'll", "they're", "you're", "um", "umm", "uh", "uhm", "er", "erm", "hmm", "hm", "mm", "ah", "eh"),
+        *("and", "or", "but", "nor", "because", "since", "although", "though", "while", "whereas", "if"),
+        *("unless", "whether", "than", "as", "a", "an", "the", "my", "your", "its", "our", "their", "every"),
+        *("into", "per", "via", "i", "we", "i'm", "it's", "that's", "there's", "he's", "she's", "um", "umm"),
+        *("uh", "uhm", "er", "erm", "hmm", "hm", "mm", "ah", "eh"),
     )
 )
 """Words that hardly ever end what someone has to say: conjunctions, articles, possessives, subjects, fillers."""
 
+CONTRACTED = ("'ll", "'ve", "'re", "'d")
+"""Endings of words that want a verb."""
+
 OUTSIDE_QUESTIONS = frozenset(
     (
-        *("to", "of", "for", "from", "with", "at", "by", "onto", "between", "during", "without", "about"),
-        *("is", "are", "was", "were", "his", "like", "very", "really", "some", "any"),
+        *("to", "of", "for", "from", "with", "at", "by", "onto", "between", "during", "without", "about", "is"),
+        *("are", "was", "were", "his", "like", "very", "really", "some", "any"),
     )
 )
 """Words that may end a question that asks for their object, as in "Who should I talk to?", but little else."""

@@ -36,6 +36,8 @@ BROKEN_OFF = (
     "I'm calling about my",
     "And then we",
     "with...",
+    "I think that'll.",
+    "They've",
 )
 BEGUN = (
     "I wanted to ask.",

@@ -20,6 +20,7 @@ from worker.turns.dictation import Dictation, dictation
         ("my last name is smyth, s m y", Dictation.SPELLING),
         ("john dot smith at gmail dot", Dictation.EMAIL),
         ("my email is john", Dictation.EMAIL),
+        ("you can write to info at example", Dictation.EMAIL),
         ("my email is john.smith@gmail.com.", Dictation.ADDRESS),
         ("john at example dot org", Dictation.ADDRESS),
     ],
