@@ -236,10 +236,12 @@ class Ear:
             self._listener.said_nothing()
 
     def _reset(self) -> None:
-        """Begin a new turn."""
+        """Begin a new turn; what belonged to the one before is not heard again."""
         self._endpointing.reset()
         self._vad.reset()
         self._settled = False
+        self._recent.clear()
+        self._recent_bytes = 0
 
     def _heard(self) -> Heard:
         at = self._endpointing
