@@ -12,7 +12,7 @@ FRAME_S = 0.01
 PAUSE_S = 0.2
 """Silence within a turn from which on it is a pause; shorter ones are part of words."""
 SMOOTH = 3
-"""Frames over which loudness is taken: a click is no speech."""
+"""Frames over which loudness is taken: what is shorter counts for less."""
 BELOW_DB = 24.0
 """What is that much below the loudest is no speech any more: old recordings have no less noise, nor does breath."""
 FLOOR_SHARE = 0.4
