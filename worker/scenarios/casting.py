@@ -42,8 +42,8 @@ class ScriptedEar:
 
     async def text(self, turn: Turn) -> tuple[str, str]:
         """Return the words that were heard of a turn, and what was heard of one that was cut short."""
-        words = [word.text for word in turn.tape.words()]
-        return " ".join(words[: turn.noted]), " ".join(words[turn.noted :])
+        words, whole = [word.text for word in turn.tape.words()], len(turn.words)
+        return " ".join(words[:whole]), " ".join(words[whole:])
 
 
 class Replies:

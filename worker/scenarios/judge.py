@@ -161,9 +161,9 @@ def _remembered(seen: Seen, exactness: Exactness) -> list[str]:
     for turn in sorted({*remembered, *(turn for turn, text in seen.heard.items() if text)}):
         line, heard = remembered.get(turn), seen.heard.get(turn, "")
         slack = exactness.slack if line is None or line.interrupted else 0
-        told = _without_begun(line.text if line else "", heard, seen.begun.get(turn, ""))
+        begun = seen.begun.get(turn, "") if line is not None and line.interrupted else ""
+        told = _without_begun(line.text if line else "", heard, begun)
         if not _same(heard, told, exactness._replace(slack=slack)):
-            begun = seen.begun.get(turn, "")
             complaints.append(
                 f"turn {turn}: the agent remembers {line or 'nothing'!s}; "
                 f"heard was: {heard or 'nothing'}{f' {begun}…' if begun else ''}"

@@ -66,7 +66,10 @@ def load(path: Path) -> File:
     try:
         return File(path=path, scenario=Scenario.model_validate(data))
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
+        wrong = error.errors(include_url=False, include_context=False)
+        first = next(
+            (one for one in wrong if one["type"] == "extra_forbidden"), wrong[0]
+        )  # mistyped: one is missing too
         number, field = _place(root, first["loc"])
         message = f"{path}:{number}: {field}: {first['msg'].removeprefix('Value error, ')}"
         raise InvalidConfig("scenario", message, details={"field": field, "line": number}) from error

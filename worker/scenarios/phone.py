@@ -13,7 +13,7 @@ import numpy as np
 from voicebackend.audio import FRAME_MS, PIPELINE_RATE, SAMPLE_BYTES, resample, to_pcm, to_samples
 from worker.scenarios.sightings import Kind
 from worker.scenarios.tape import Tape
-from worker.scenarios.timeline import Timeline
+from worker.scenarios.timeline import Event, Timeline
 
 FRAME_S = FRAME_MS / 1000
 REPORT_S = 0.2
@@ -28,7 +28,7 @@ class Sound:
 
     pcm: bytes
     """At the phone's rate."""
-    on_start: Callable[[], None] = lambda: None
+    on_start: Callable[[], object] = lambda: None
     at: int = 0
     done: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -43,7 +43,7 @@ class Microphone:
         self.lost_until = 0.0
         """Until then the network loses everything."""
 
-    def sound(self, pcm: bytes, on_start: Callable[[], None]) -> Sound:
+    def sound(self, pcm: bytes, on_start: Callable[[], object]) -> Sound:
         """Let 16 kHz audio be heard, from the next frame on."""
         sound = Sound(pcm=resample(pcm, PIPELINE_RATE, self._rate), on_start=on_start)
         self._sounds.append(sound)
@@ -90,8 +90,8 @@ class Turn:
     pcm: bytearray = field(default_factory=bytearray)
     starts: list[tuple[int, float]] = field(default_factory=list)
     """From which sample on it was heard at which time."""
-    noted: int = 0
-    """Words that stand in the timeline."""
+    words: list[Event] = field(default_factory=list)
+    """Those that stand in the timeline."""
     cut: bool = False
     """The rest was dropped."""
 
@@ -263,10 +263,12 @@ class Loudspeaker:
     def _words(self, turn: Turn, *, whole: bool = False) -> None:
         """Put the words that were heard into the timeline; while more may come, and when it was cut, not the last."""
         words = turn.tape.words()
-        known = len(words) - (0 if whole or turn.tape.text.endswith(" ") else 1)
-        for word in words[turn.noted : known]:
-            self._timeline.note(Kind.HEARS, word.text, at=turn.when(word.sample, self._rate))
-        turn.noted = max(turn.noted, known)
+        known = words[: len(words) - (0 if whole or turn.tape.text.endswith(" ") else 1)]
+        if any(event.text != word.text for event, word in zip(turn.words, known, strict=False)):
+            self._timeline.forget(turn.words)  # a recogniser thought better of it
+            turn.words.clear()
+        for word in known[len(turn.words) :]:
+            turn.words.append(self._timeline.note(Kind.HEARS, word.text, at=turn.when(word.sample, self._rate)))
 
     def _tell(self, number: int) -> None:
         self._reported = self._now

@@ -39,10 +39,17 @@ class Timeline:
     events: list[Event] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
-    def note(self, kind: Kind, text: object = "", *, at: float | None = None, detail: str = "") -> None:
+    def note(self, kind: Kind, text: object = "", *, at: float | None = None, detail: str = "") -> Event:
         """Note that something happened, by default now."""
         now = asyncio.get_running_loop().time() if at is None else at
-        self.events.append(Event(at=now, kind=kind, text=str(text), detail=detail))
+        event = Event(at=now, kind=kind, text=str(text), detail=detail)
+        self.events.append(event)
+        return event
+
+    def forget(self, events: Sequence[Event]) -> None:
+        """Take back what was noted."""
+        wrong = {id(event) for event in events}
+        self.events[:] = [event for event in self.events if id(event) not in wrong]
 
     def in_order(self) -> list[Event]:
         """Return the events by when they happened: words are read from audio only after they have sounded."""

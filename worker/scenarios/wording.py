@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from difflib import SequenceMatcher
 
 from voicebackend.cli.words import words
@@ -11,6 +12,7 @@ ALIKE = 0.75
 """Share of the letters that must agree."""
 _RUN = 3
 """Letters in a row that are no coincidence."""
+_MONEY = re.compile(r"\$(\d+)")
 _LONGEST_NUMBER = 9
 """Digits of a number that is said as one."""
 
@@ -47,7 +49,7 @@ def _shared(ours: str, theirs: str) -> int:
 
 def _spellings(text: str) -> set[str]:
     """Return a text's letters in a row: its numbers as one would say them, and digit by digit."""
-    found = words(text)
+    found = words(_MONEY.sub(r"\1 dollars", text))
     return {"".join(map(spell, found)) for spell in (_number, _digits)}
 
 
