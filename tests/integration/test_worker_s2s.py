@@ -75,7 +75,7 @@ async def test_the_model_answers_at_the_callers_rate(call: Call) -> None:
 
 async def test_words_over_the_model_cut_its_answer_to_what_was_heard(call: Call) -> None:
     """The rest is dropped; log and model remember what the gateway says was played, and no audio follows the clear."""
-    caller = await call(transcripts=["hi", "no wait"], replies=[STORY, "I said: {heard}"])
+    caller = await call(transcripts=["hi", "no wait"], replies=[STORY, "I said: {heard}"], s2s_delay=0.5)
     await caller.speak(SPEECH)
     await caller.until("audio_start", turn=1)
     await caller.speak(SPEECH)

@@ -144,7 +144,8 @@ class Dialogue(Pipeline):
         self._floor.nothing()
         if self._waiting is not None and not self._floor.taken:
             self._own(self._answer(), "answer")
-        self._minded()
+        else:
+            self._idle()
 
     def failed(self, error: VoiceBackendError) -> None:
         """Tell the caller that it was not understood."""

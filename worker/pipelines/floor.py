@@ -229,6 +229,7 @@ class Floor:
         if not answer.task.cancelled() and answer.task.exception() is not None:
             logger.error("turn failed", exc_info=answer.task.exception())
         if self._answer is answer:
+            answer.playout.resume()  # the caller's side must not stay held for a turn that is over
             self._answer = self._onset = None
             self._on_free()
 

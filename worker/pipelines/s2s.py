@@ -108,7 +108,7 @@ class S2sPipeline(Dialogue):
     async def _reply(self, turn: int, utterance: Utterance) -> None:
         if self._answers:
             self._asked = _Asked(turn, utterance)
-            self._idle()
+            self._advance()
         else:
             await super()._reply(turn, utterance)
 
@@ -127,9 +127,14 @@ class S2sPipeline(Dialogue):
         self._idle()
 
     def _idle(self) -> None:
+        if not self._answering.locked():  # else what the caller said comes first
+            self._advance()
+
+    def _advance(self) -> None:
+        """Play what waits for it, if the floor is free."""
         if self._waiting_answers and not self._floor.taken:
             self._play(self._waiting_answers.popleft())
-        super()._idle()
+        self._minded()
 
     def _play(self, said: ModelTurn) -> None:
         asked, self._asked = self._asked, None
