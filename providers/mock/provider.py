@@ -25,6 +25,7 @@ _SETTINGS: Mapping[str, Mapping[str, str]] = {
         "delay": "s2s_delay",
         "sample_rate": "tts_sample_rate",
         "seconds_per_character": "seconds_per_character",
+        "audio": "audio",
     },
     "vad": {},
     "turn": {},

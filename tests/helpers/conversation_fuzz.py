@@ -173,6 +173,7 @@ def check(call: Call, plan: Plan) -> None:
     _states(call)
     _one_at_a_time(call)
     _history(call, plan)
+    _heard_once(call, plan)
     assert call.script.reader.streams == 1 or plan.reader_fails
 
 
@@ -209,6 +210,13 @@ def _history(call: Call, plan: Plan) -> None:
         exact = not cut and not plan.voice_errors
         wholes = _written(call, turn, plan)
         assert any(_agree(text, some, whole, exact=exact) for whole in wholes for some in (heard, less)), told
+
+
+def _heard_once(call: Call, plan: Plan) -> None:
+    """What the log says of the caller is what they said, in order, nothing of it twice."""
+    said = iter(_squeezed("".join(act for _, act in plan.caller if not act.startswith("/"))))
+    logged = _squeezed("".join(text for _, text, _ in call.log.said("user")))
+    assert all(letter in said for letter in logged), f"the caller never said {logged!r}"
 
 
 def _agree(text: str, heard: str, whole: str, *, exact: bool) -> bool:

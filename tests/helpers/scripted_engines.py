@@ -93,7 +93,7 @@ class Reader(SpeechToText):
 class _ReaderStream(SttStream):
     def __init__(self, reader: Reader, on_partial: Callable[[Recognition], None]) -> None:
         self._reader, self._on_partial = reader, on_partial
-        self._pcm, self._told = bytearray(), 0
+        self._pcm, self._told, self._reported = bytearray(), 0, 0
         self._ready_at: float | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -103,13 +103,15 @@ class _ReaderStream(SttStream):
         if len(self._pcm) - self._told >= _FRAME * 10:
             self._told = len(self._pcm)
             whole = text_of(bytes(self._pcm)).rpartition(" ")[0]
-            if whole:
+            if len(whole) > self._reported:
+                self._reported = len(whole)
                 self._on_partial(Recognition(text=whole, final=False))
 
     async def pause(self) -> None:
         """Report all of it after the delay."""
         loop, text = asyncio.get_running_loop(), text_of(bytes(self._pcm))
         self._cancel()
+        self._reported = len(text)
         self._ready_at = loop.time() + self._reader.delay_s
         report = Recognition(text=text, final=False, flushed=True)
         self._timer = loop.call_at(self._ready_at, lambda: self._on_partial(report))
@@ -119,7 +121,7 @@ class _ReaderStream(SttStream):
         loop, text = asyncio.get_running_loop(), text_of(bytes(self._pcm))
         due = loop.time() + self._reader.delay_s if self._ready_at is None else self._ready_at
         self._cancel()
-        self._pcm, self._told, self._ready_at = bytearray(), 0, None
+        self._pcm, self._told, self._reported, self._ready_at = bytearray(), 0, 0, None
         await asyncio.sleep(max(0.0, due - loop.time()))
         self._reader.finished += 1
         if self._reader.finished in self._reader.fails_at:

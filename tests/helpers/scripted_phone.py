@@ -47,6 +47,9 @@ class Phone:
         """Bytes of each turn that were played over earlier sockets."""
         self.audible: list[tuple[float, int]] = []
         """When which turn began to be heard, or went on."""
+        self.gaps: list[tuple[float, int]] = []
+        """When a turn went on that had not been heard without a break."""
+        self._dry: float | None = None
         self.stopped: list[tuple[float, str]] = []
         """When it was told to hold, drop or resume."""
 
@@ -95,9 +98,13 @@ class Phone:
                 break
             if not self.audible or self.audible[-1][1] != turn:
                 self.audible.append((self._now, turn))
+            elif self._dry is not None and self._now - self._dry > 1e-3:
+                self.gaps.append((self._now, turn))
+            self._dry = None
             self.played.setdefault(turn, bytearray()).extend(pcm[:size])
             self._now += size / SAMPLE_BYTES / PIPELINE_RATE
         if not self._buffer or self._buffer[0][0] == self._paused:
+            self._dry = self._now if self._dry is None else self._dry
             self._now = now
 
     def reset(self) -> None:
@@ -106,6 +113,12 @@ class Phone:
         self._buffer.clear()
         self._paused = -1
         self._before = {turn: len(pcm) for turn, pcm in self.played.items()}
+
+    @property
+    def ahead_s(self) -> float:
+        """Seconds of audio that wait to be played."""
+        self.advance()
+        return sum(len(pcm) for _, pcm in self._buffer) / SAMPLE_BYTES / PIPELINE_RATE
 
     def heard(self, turn: int, share: float = 0.66) -> str:
         """Return what was heard of a turn; the last letter counts if so much of it was."""
@@ -148,6 +161,18 @@ class Line(TransportLink):
                 self._pump()
 
         return arrive
+
+    def stall(self, seconds: float) -> None:
+        """Let nothing through from the worker for a while; then all of it comes at once."""
+        held: list[Callable[[], None]] = []
+        down, self._down = self._down, held.append
+
+        def release() -> None:
+            self._down = down
+            for act in held:
+                down(act)
+
+        self._loop.call_later(seconds, release)
 
     def lose(self) -> None:
         """Lose the socket, and all that is in the phone."""
