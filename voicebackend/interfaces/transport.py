@@ -14,7 +14,7 @@ class TransportLink:
     """Hz of the audio that ``play`` takes."""
 
     def play(self, turn: int, pcm: bytes) -> None:
-        """Send agent audio of a turn, at most 20 ms at a time, paced by the pipeline."""
+        """Send agent audio of a turn, in its order, paced by the pipeline: whole frames of 20 ms, several at a time."""
         raise NotImplementedError
 
     def event(self, message: Any) -> None:

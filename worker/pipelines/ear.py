@@ -8,12 +8,13 @@ from collections import deque
 from dataclasses import dataclass
 
 from voicebackend import conversation
-from voicebackend.audio import FRAME_MS, PIPELINE_RATE, SAMPLE_BYTES
+from voicebackend.audio import PIPELINE_RATE, SAMPLE_BYTES
 from voicebackend.errors import VoiceBackendError
 from voicebackend.hooks import Stage
 from voicebackend.interfaces import Engines, Recognition, SttStream, TurnEvidence
-from voicebackend.telemetry import frames_dropped, span
+from voicebackend.telemetry import span
 from worker.pipelines.hearing import Heard, Listener, Utterance
+from worker.pipelines.intake import Intake
 from worker.processors import Processors
 from worker.turns.endpointing import Decision, Endpointing, Hearing
 from worker.turns.habits import Habits
@@ -21,12 +22,8 @@ from worker.turns.waiting import waiting
 
 logger = logging.getLogger(__name__)
 
-QUEUE_FRAMES = 300
-"""Frames that may wait to be heard: 6 s; then the oldest go."""
 PREROLL_S = 0.5
 """Seconds kept from before speech was noticed."""
-GAP_S = 0.06
-"""Seconds without audio within a turn that are taken for silence: a muted or lost caller."""
 DETECTOR_S = 0.3
 """Seconds that a turn detector has."""
 EVIDENCE_S = 8.0
@@ -61,7 +58,7 @@ class Ear:
         self._noise = engines.noise.stream() if engines.noise else None
         self._settings, self._habits = settings, Habits()
         self._endpointing = Endpointing(engines.vad.profile, settings)
-        self._queue: asyncio.Queue[bytes | _Judged] = asyncio.Queue()
+        self._intake: Intake[_Judged] = Intake()
         self._recent: deque[bytes] = deque()
         self._recent_bytes = 0
         self._text = ""
@@ -79,12 +76,8 @@ class Ear:
 
     def push(self, pcm: bytes) -> None:
         """Take caller audio."""
-        if self.deaf:
-            return
-        if self._queue.qsize() >= QUEUE_FRAMES:
-            self._queue.get_nowait()
-            frames_dropped.add(1, {"where": "ear"})
-        self._queue.put_nowait(pcm)
+        if not self.deaf:
+            self._intake.push(pcm)
 
     async def run(self) -> None:
         """Listen until cancelled; a recogniser that fails costs what was being said.
@@ -108,19 +101,14 @@ class Ear:
     async def _listen(self) -> None:
         stt = await self._stt_engine.stream(self._recognised)
         try:
-            wait_s = GAP_S
             while True:
-                try:
-                    async with asyncio.timeout(wait_s if self.hears_speech else None):
-                        item = await self._queue.get()
-                    wait_s = GAP_S
-                except TimeoutError:
-                    item, wait_s = bytes(round(wait_s * PIPELINE_RATE) * SAMPLE_BYTES), FRAME_MS / 1000
+                item = await self._intake.next(in_turn=self.hears_speech)
                 if isinstance(item, _Judged):
                     await self._act(stt, self._decide(item))
                 else:
                     await self._hear(stt, item)
         finally:
+            self._intake.close()
             self._stop_judging()
             await stt.aclose()
 
@@ -175,7 +163,7 @@ class Ear:
 
     async def _judge(self, pause: int) -> None:
         """Ask the turn detector about this pause; the answer waits its turn among the audio."""
-        self._queue.put_nowait(_Judged(pause, await self._probability()))
+        self._intake.note(_Judged(pause, await self._probability()))
 
     async def _may_end(self) -> Decision | None:
         """Nobody has judged this pause in time: now it must be."""

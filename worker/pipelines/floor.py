@@ -21,6 +21,9 @@ from worker.turns.speculation import MAX_GUESSES, close_enough
 
 logger = logging.getLogger(__name__)
 
+STEP_S = 0.1
+"""Seconds of speech or silence between two looks at the same words."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Onset:
@@ -59,6 +62,7 @@ class Floor:
         self._cut: Answer | None = None
         self._playing = Playing.ON
         self._onset: _Onset | None = None
+        self._known: tuple[object, ...] = ()
         self._guess: _Guess | None = None
         self._guesses = 0
         self._cutting: set[asyncio.Task[None]] = set()
@@ -102,6 +106,10 @@ class Floor:
         answer = self._answer
         if answer is None or self._playing is Playing.DROPPED:
             return
+        known = (heard.text, heard.settled, round(heard.speech_s / STEP_S), round(heard.silence_s / STEP_S))
+        if self._onset is not None and known == self._known:
+            return  # nothing that a verdict depends on has changed
+        self._known = known
         onset = self._onset = self._onset or _onset(answer)
         self._do(verdict(_overlap(heard, onset, answer), self._settings.barge_in))
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections import deque
 
-from voicebackend.audio import FRAME_MS, SAMPLE_BYTES, FrameCutter
+from voicebackend.audio import SAMPLE_BYTES, AudioFormat, FrameCutter
 from voicebackend.events import AudioStart, Clear, Pause, Resume
 from voicebackend.interfaces import TransportLink
 from worker.pipelines.pacing import Pacer
 
-BATCH_S = 0.08
-"""Seconds of audio sent at once when far enough ahead: a wake-up a frame would cost more than the frame."""
-RECENT_FRAMES = 50
-"""Frames kept to be sent again to a caller who comes back: more than may be on their way."""
+BATCH_FRAMES = 4
+"""Frames sent at once: a wake-up and a message for each would cost more than the audio."""
+RECENT_S = 1.0
+"""Seconds of audio kept to be sent again to a caller who comes back: more than may be on their way."""
 REPORT_S = 0.4
 """Seconds that the gateway has to say how much was heard; then the pace of sending tells."""
 
@@ -31,9 +30,9 @@ class Playout:
         self._runs.set()
         self._told_ms: float | None = None
         self._cleared = False
-        self._recent: deque[bytes] = deque(maxlen=RECENT_FRAMES)
+        self._recent = bytearray()
         self._due: deque[bytes] = deque()
-        """Frames to be sent, in their order."""
+        """Audio to be sent, in its order."""
         self._base_ms = 0.0
 
     def __repr__(self) -> str:
@@ -51,8 +50,9 @@ class Playout:
 
     async def write(self, pcm: bytes) -> None:
         """Send audio of the caller's rate, as it becomes due; a rest shorter than a frame waits for more."""
-        for frame in self._cutter.push(pcm):
-            await self._send(frame)
+        frames = self._cutter.push(pcm)
+        for at in range(0, len(frames), BATCH_FRAMES):
+            await self._send(b"".join(frames[at : at + BATCH_FRAMES]))
 
     async def flush(self) -> None:
         """Send the rest."""
@@ -81,8 +81,12 @@ class Playout:
         """Play to another socket of the same caller: what the one before had not played yet is sent once more."""
         sent_s = self._pacer.sent_s
         self._base_ms = self._pacer.rewind(self._loop.time()) * 1000
-        missed = min(math.ceil((sent_s * 1000 - self._base_ms) / FRAME_MS - 1e-6), len(self._recent))
-        self._due.extendleft(self._recent.pop() for _ in range(missed))
+        missed = round((sent_s - self._base_ms / 1000) * self._rate) * SAMPLE_BYTES
+        if missed > 0:
+            size = AudioFormat(sample_rate=self._rate).frame_bytes * BATCH_FRAMES
+            late = bytes(self._recent[-missed:])
+            self._due.extendleft(reversed([late[at : at + size] for at in range(0, len(late), size)]))
+            self._recent.clear()
         if self._due or sent_s:
             self._link.event(AudioStart(turn=self.turn))
 
@@ -130,24 +134,25 @@ class Playout:
         """Return the milliseconds that have been played by now, by the pace at which they were sent."""
         return self._pacer.played_s(self._loop.time()) * 1000
 
-    async def _send(self, frame: bytes) -> None:
-        self._due.append(frame)
+    async def _send(self, pcm: bytes) -> None:
+        self._due.append(pcm)
         await self._drain()
 
     async def _drain(self) -> None:
-        """Send what is due, each frame once it may go; what is to be sent again comes before it."""
+        """Send what is due once it may go; what is to be sent again comes before it."""
         while self._due:
             await self._may_go()
             if self._cleared:
                 self._due.clear()
                 return
-            frame = self._due.popleft()
-            self._recent.append(frame)
-            self._link.play(self.turn, frame)
-            self._pacer.sent(len(frame) / SAMPLE_BYTES / self._rate, self._loop.time())
+            pcm = self._due.popleft()
+            self._recent += pcm
+            del self._recent[: -round(RECENT_S * self._rate) * SAMPLE_BYTES]
+            self._link.play(self.turn, pcm)
+            self._pacer.sent(len(pcm) / SAMPLE_BYTES / self._rate, self._loop.time())
 
     async def _may_go(self) -> None:
         await self._runs.wait()
         while not self._cleared and (delay := self._pacer.delay(self._loop.time())) > 0:
-            await asyncio.sleep(delay + BATCH_S)
+            await asyncio.sleep(delay)
             await self._runs.wait()

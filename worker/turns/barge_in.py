@@ -79,7 +79,7 @@ def verdict(overlap: Overlap, settings: BargeIn) -> Verdict:
     if not settings.enabled or not overlap.interruptible:
         return Verdict.RESUME
     said = words(overlap.text)
-    wanted = () if is_echo(said, words(overlap.agent)) else without_backchannels(said, settings.backchannels)
+    wanted = () if is_echo(said, overlap.agent) else without_backchannels(said, settings.backchannels)
     if len(wanted) >= settings.min_words and (overlap.settled or overlap.speech_s >= THIN_S):
         return Verdict.INTERRUPT
     if overlap.settled or overlap.silence_s >= UNDECIDED_S:
@@ -95,7 +95,7 @@ def verdict(overlap: Overlap, settings: BargeIn) -> Verdict:
 def is_answer(overlap: Overlap, settings: BargeIn) -> bool:
     """Tell whether finished words over the agent are a turn of the caller's, to be answered."""
     said = words(overlap.text)
-    if not said or is_echo(said, words(overlap.agent)):
+    if not said or is_echo(said, overlap.agent):
         return False
     at_the_end = overlap.remaining_s is not None and overlap.remaining_s <= TAIL_S
     return at_the_end or len(without_backchannels(said, settings.backchannels)) >= settings.min_words
@@ -119,10 +119,13 @@ def without_backchannels(said: tuple[str, ...], backchannels: tuple[str, ...]) -
     return tuple(left)
 
 
-def is_echo(said: tuple[str, ...], agent: tuple[str, ...]) -> bool:
+def is_echo(said: tuple[str, ...], agent: str) -> bool:
     """Tell whether the words are a run of what the agent says."""
     size = len(said)
-    return size >= ECHO_WORDS and any(agent[at : at + size] == said for at in range(len(agent) - size + 1))
+    if size < ECHO_WORDS:
+        return False
+    spoken = words(agent)
+    return any(spoken[at : at + size] == said for at in range(len(spoken) - size + 1))
 
 
 @lru_cache(maxsize=32)

@@ -29,7 +29,7 @@ async def test_the_caller_is_heard_and_answered() -> None:
 
 @in_virtual_time
 async def test_words_over_the_model_cut_it_to_what_was_heard() -> None:
-    """Held at the first sound, dropped at the first word; model and log know the same milliseconds."""
+    """Held at the first sound, dropped once there are words; model and log know the same milliseconds."""
     async with call() as it:
         it.model.hears("balance")
         it.model.speaks(BALANCE)
@@ -38,7 +38,7 @@ async def test_words_over_the_model_cut_it_to_what_was_heard() -> None:
         await it.until(1.2)
         assert it.gateway.kinds("pause", "resume", "clear") == ["pause"]
         it.model.tell("user_text", text="no")
-        await it.until(1.3)
+        await it.until(1.45)
         assert it.gateway.kinds("pause", "resume", "clear") == ["pause", "clear"]
         assert it.log.history()[1] == (1, "agent!", "Your balance is")
         assert it.gateway.played(1).startswith("Your balance is ")
@@ -149,3 +149,21 @@ async def test_nobody_interrupts_where_that_is_switched_off() -> None:
         await it.until(5)
         assert it.gateway.kinds("pause", "clear") == []
         assert it.log.history()[1:] == [(1, "agent", BALANCE), (2, "user", "no wait"), (2, "agent", "Yes?")]
+
+
+@in_virtual_time
+async def test_what_was_on_its_way_when_the_model_was_stopped_is_not_heard() -> None:
+    """The next answer begins after the end of the one before."""
+    async with call() as it:
+        it.model.hears("balance")
+        it.model.speaks(BALANCE, done=False)
+        await it.until(1)
+        it.model.tell("speech_started")
+        it.model.tell("user_text", text="no wait")
+        it.model.speaks(BALANCE, done=False)
+        await it.until(1.5)
+        it.model.tell("user_text", text="no wait", final=True)
+        it.model.speaks("Yes?")
+        await it.until(4)
+        assert it.gateway.played(2) == "Yes?"
+        assert it.log.history()[1:] == [(1, "agent!", "Your balance is"), (2, "user", "no wait"), (2, "agent", "Yes?")]
