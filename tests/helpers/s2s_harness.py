@@ -57,8 +57,10 @@ class Model(SpeechToSpeech, S2sStream):
             yield event
 
     async def interrupt(self, played_ms: float) -> None:
-        """Note it."""
+        """Note it, and end what is being said; what was on its way comes nevertheless."""
         self.interrupted.append(played_ms)
+        if self._speaking:
+            self.tell("turn_done")
 
     async def say(self, text: str) -> None:
         """Speak in tones."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 
@@ -18,6 +19,8 @@ SAY_S = 10.0
 """Seconds that the model has for the next piece of what it is given to say."""
 INTERRUPT_S = 2.0
 """Seconds that it has to stop."""
+STALE_S = 1.0
+"""Seconds after that in which more of what was dropped may come before its end; then it is something new."""
 
 
 class ModelVoice(TextToSpeech):
@@ -34,9 +37,13 @@ class ModelVoice(TextToSpeech):
         self._turn: ModelTurn | None = None
         self._asked: ModelTurn | None = None
         """What the model was given to say, before the first of it comes."""
+        self._clock = asyncio.get_running_loop().time
+        self._stale_until = math.inf
 
     def take(self, event: S2sEvent) -> None:
         """Take ``audio``, ``agent_text`` or ``turn_done``."""
+        if self._turn is not None and self._turn.dropped and self._clock() > self._stale_until:
+            self._turn = None
         if self._turn is None and event.kind != "turn_done":
             self._turn, self._asked = self._asked or self._uncalled(), None
         if self._turn is not None:
@@ -87,8 +94,8 @@ class ModelVoice(TextToSpeech):
 
     async def interrupt(self, played_ms: float) -> None:
         """Have the model stop what was dropped, and remember what was played of it."""
-        self._turn = None if self._turn is None or self._turn.dropped else self._turn
         self._asked = None
+        self._stale_until = self._clock() + STALE_S
         try:
             async with asyncio.timeout(INTERRUPT_S):
                 await self.stream.interrupt(played_ms)
