@@ -66,6 +66,12 @@ LENGTHS = {
 MAILBOXES = ("gmail", "yahoo", "hotmail", "outlook", "icloud", "aol", "proton")
 """What "at" makes an e-mail address of."""
 
+ANNOUNCING = frozenset(("is", "it's", "number", "code", "pin", "zip", "extension", "mobile", "phone"))
+"""Words directly before such digits."""
+
+INITIALS = ("a.m", "p.m", "u.s", "u.k", "u.s.a", "d.c", "p.s", "o.k", "e.g", "i.e")
+"""Letters with full stops that are words."""
+
 UNANNOUNCED = (10, 11, 16)
 """Digits of what nothing announces: a telephone or a card."""
 
