@@ -83,7 +83,7 @@ async def test_a_turn_goes_all_the_way(place: Place, tasks: ScriptedTasks) -> No
     assert (await caller.until("transcript", role="user", final=True))["text"] == "hello from mock"
     assert said["text"] == "This is answer 1. And there is more."
     assert set(turn["latency_ms"]) == {"end_of_turn", "stt_final", "agent_ttft", "tts_ttfb", "e2e"}
-    assert spoken(bytes(caller.audio), 16_000) == "This is answer 1.And there is more."
+    assert spoken(bytes(caller.audio), 16_000) == "This is answer one.And there is more."
     kinds = [entry["type"] for entry in await caller.log()]
     assert kinds == ["session", "session", "session", "transcript", "turn", "transcript"]
     assert tasks.reports(caller.session) == ["ready", "active"]
@@ -172,6 +172,7 @@ async def test_a_failing_agent_costs_the_turn_and_not_the_session(
     if frame is not None:
         await caller.write(Frame(session=caller.session, turn=1, attempt=1, **frame))
     assert (await caller.until("error"))["code"] == code
+    await caller.until("audio_end", turn=1)
     assert spoken(bytes(caller.audio), 16_000).startswith("Sorry, something went wrong.")
     tasks.script = echo
     await caller.speak(SPEECH)
