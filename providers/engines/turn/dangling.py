@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import re
 
-from providers.engines.turn.unfinished import ALONE, ALWAYS, ASKING, CONTRACTED, HOLDS, OPENINGS, OUTSIDE_QUESTIONS
+from providers.engines.turn.unfinished import (
+    ALONE,
+    ALWAYS,
+    ASKING,
+    CONTRACTED,
+    HOLDS,
+    OPENINGS,
+    OUTSIDE_QUESTIONS,
+    SUBJECT,
+)
 from voicebackend.interfaces import TurnDetector, TurnEvidence
 
 QUESTION = 0.99
@@ -22,7 +31,7 @@ DANGLING = 0.2
 _LOOKED_AT = 200
 """Characters at the end of a text that are looked at: a caller may speak for minutes."""
 _MARKS = " .,;:!?…-–—\"'"
-_PATTERN = re.compile(rf"(?:.* )?(?:{'|'.join((*HOLDS, *OPENINGS))})")
+_PATTERN = re.compile(rf"(?:.* )?(?:{'|'.join((*HOLDS, *OPENINGS))})|(?:\S+ )?{SUBJECT}")
 _SENTENCE_ENDS = re.compile(r"(?<=[.?!])\s+")
 
 
@@ -44,7 +53,7 @@ def finished(text: str) -> float:
     asked = sentence.endswith("?")
     if _wants_more(words, asks=asked and not ASKING.isdisjoint(words)):
         return DANGLING
-    if _begins(words, _words(re.split(r"[,;:]", sentence.rstrip(_MARKS))[-1])):
+    if _begins([] if asked else words, _words(re.split(r"[,;:]", sentence.rstrip(_MARKS))[-1])):
         return HOLDING
     if asked:
         return QUESTION

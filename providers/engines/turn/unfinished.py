@@ -45,6 +45,8 @@ OPENINGS = (
     r"(?:i (?:was|am)|i'm|we're|we were) (?:wondering|calling|looking|hoping|thinking|trying|going|interested)",
     r"the (?:thing|problem|issue|question|reason|point) is(?: that)?",
     r"(?:i (?:think|guess|believe|suppose|hope|thought)|it (?:was|is)) that",
-    r"(?:my|the) (?:name|number|e-?mail|address|code|e-?mail address|phone number)(?: is)?",
 )
 """Patterns of sentences that lack what they are about."""
+
+SUBJECT = r"(?:my|the) (?:name|number|e-?mail|address|code|e-?mail address|phone number)(?: is)?"
+"""Pattern of what somebody is going to tell, if nothing but a word like "and" stands before it."""

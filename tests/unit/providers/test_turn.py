@@ -21,9 +21,16 @@ COMPLETE = (
     "I don't think so.",
     "America does it very well.",
     "yes please",
+    "I know the address.",
     "i would like to book a table",
 )
-QUESTIONS = ("Can you tell me the balance of my checking account?", "Who should I talk to?", "Can you see where it is?")
+QUESTIONS = (
+    "What is the address?",
+    "Could you give me the number?",
+    "Can you tell me the balance of my checking account?",
+    "Who should I talk to?",
+    "Can you see where it is?",
+)
 BROKEN_OFF = (
     "My name is",
     "I would like to",
