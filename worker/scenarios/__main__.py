@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import sys
 import time
 from collections.abc import Sequence
@@ -13,13 +12,13 @@ from pathlib import Path
 from voicebackend.errors import VoiceBackendError
 from worker.scenarios.loader import find
 from worker.scenarios.report import details, line, summary, timeline, to_json
-from worker.scenarios.runner import Result, run_all
+from worker.scenarios.runner import Result, be_quiet, run_all
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Return the exit code: 1 if a scenario is not as expected, or a file cannot be read."""
     given = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.CRITICAL)
+    be_quiet()
     started, results = time.monotonic(), list[Result]()
     try:
         for result in run_all(find(given.paths), audio=given.audio, jobs=given.jobs):

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from worker.scenarios.loudspeaker import Loudspeaker
+from worker.scenarios.microphone import FRAME_S, Microphone, Sound
 from worker.scenarios.network import Gateway
-from worker.scenarios.phone import FRAME_S, Loudspeaker, Microphone, Sound
 from worker.scenarios.sightings import Kind, Sighting
 from worker.scenarios.steps import (
     CallerStep,

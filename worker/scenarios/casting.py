@@ -7,8 +7,8 @@ from voicebackend.audio import PIPELINE_RATE
 from voicebackend.interfaces import Engines
 from worker.scenarios.engines import ScriptedStt, ScriptedTurn, ScriptedVad
 from worker.scenarios.format import Scenario
+from worker.scenarios.loudspeaker import Turn
 from worker.scenarios.model import ScriptedS2s
-from worker.scenarios.phone import Turn
 from worker.scenarios.replies import AgentScript, in_order, matching
 from worker.scenarios.sounds import scripted_noise
 from worker.scenarios.steps import Noise, Say

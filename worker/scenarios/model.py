@@ -58,7 +58,7 @@ class _Stream(S2sStream):
         self._last: _Said | None = None
         self._over: _Said | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._voice = asyncio.Lock()
+        self._voice, self._waits = asyncio.Lock(), False
 
     async def push(self, pcm: bytes) -> None:
         """Hear the caller."""
@@ -79,8 +79,8 @@ class _Stream(S2sStream):
         self._tape, self._silence_s, self._told = Tape(PIPELINE_RATE), 0.0, ""
         self._tape.push(self._recent)
         self._over, self._recent = self._last, b""
-        if self._answering is not None and self._last is None:
-            self._answering.cancel()
+        if self._answering is not None and self._waits:
+            self._answering.cancel()  # it has not begun, and there is more to answer
         self._tell(S2sEvent(kind="speech_started"))
 
     def _partial(self, text: str) -> None:
@@ -97,26 +97,23 @@ class _Stream(S2sStream):
             self._answering = self._own(self._answer(text), "model-answers")
 
     async def _answer(self, text: str) -> None:
-        self._last = None
-        await asyncio.sleep(self._script.delay)
         reply = self._model.reply(text)
         if reply:
-            self._last = _Said(reply)
-            await self._speak(self._last)
+            await self._say(_Said(reply))
 
     async def say(self, text: str) -> None:
         """Speak a text, after those before it."""
-        said = _Said(text)
-        said.task = self._own(self._say(said), "model-says")
+        self._own(self._say(_Said(text)), "model-says")
 
     async def _say(self, said: _Said) -> None:
         async with self._voice:
+            self._waits = True
             await asyncio.sleep(self._script.delay)
-            self._last = said
+            self._waits = False
+            said.task, self._last = asyncio.current_task(), said
             await self._speak(said)
 
     async def _speak(self, said: _Said) -> None:
-        said.task = asyncio.current_task()
         for word in re.findall(r"\S+\s*", said.text):
             pcm = speak(word, self._model.sample_rate, CHARACTER_S)
             self._tell(S2sEvent(kind="agent_text", text=word))

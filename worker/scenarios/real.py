@@ -17,7 +17,7 @@ from voicebackend.audio import PIPELINE_RATE, resample, to_pcm, to_samples
 from voicebackend.codecs.wav import read_wav
 from voicebackend.interfaces import Engine, Engines, Recognition, SpeechToText, SttStream
 from worker.scenarios.format import Scenario
-from worker.scenarios.phone import Turn
+from worker.scenarios.loudspeaker import Turn
 from worker.scenarios.sounds import shape
 from worker.scenarios.steps import Noise, NoiseKind, Say
 from worker.scenarios.tape import Tape, Word

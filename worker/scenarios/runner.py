@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import time
+import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 from voicebackend import virtual_time
@@ -25,17 +26,15 @@ class Result:
 
     path: Path
     name: str
-    skipped: str
+    skipped: str = ""
     """Why it was not held; empty if it was."""
-    complaints: Sequence[str]
-    events: Sequence[Event]
+    complaints: Sequence[str] = ()
+    events: Sequence[Event] = ()
     """Of the first caller, or of the first whose conversation was not as expected."""
-    seconds: float
+    seconds: float = 0.0
     """How long the conversation was."""
-    took_s: float
-    """How long that took here."""
-    turns: int
-    without_retry: int
+    turns: int = 0
+    without_retry: int = 0
 
     @property
     def ok(self) -> bool:
@@ -55,25 +54,30 @@ def run_all(paths: Sequence[Path], *, audio: bool, jobs: int) -> Iterator[Result
     if jobs == 1:
         yield from (run_file(path, audio=audio) for path in paths)
         return
-    with ProcessPoolExecutor(jobs) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=be_quiet) as pool:
         yield from pool.map(run_file, paths, [audio] * len(paths))
+
+
+def be_quiet() -> None:
+    """Let this process log nothing: what goes wrong on purpose is not worth a line, all else is in the results."""
+    logging.basicConfig(level=logging.CRITICAL)
 
 
 def run_file(path: Path, audio: bool = False) -> Result:
     """Hold one scenario."""
-    file, started = load(path), time.monotonic()
-    scenario = file.scenario
+    scenario = load(path).scenario
     if audio and scenario.only_scripted:
-        return _skipped(path, scenario)
+        return Result(path=path, name=scenario.name, skipped=scenario.only_scripted)
     cast: Cast = RealCast(path.parent) if audio else ScriptedCast()
     try:
         seen = virtual_time.run(hold(scenario, cast))
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this scenario's result
-        return _broken(path, scenario, error)
-    return _judged(path, scenario, seen, real=audio, took_s=time.monotonic() - started)
+        complaint = f"the conversation broke: {type(error).__name__}: {error}"
+        return Result(path=path, name=scenario.name, complaints=[complaint])
+    return _judged(path, scenario, seen, real=audio)
 
 
-def _judged(path: Path, scenario: Scenario, seen: Sequence[Seen], *, real: bool, took_s: float) -> Result:
+def _judged(path: Path, scenario: Scenario, seen: Sequence[Seen], *, real: bool) -> Result:
     expected = scenario.expected(audio=real)
     judged = [(one, judge(expected, one, real=real)) for one in seen]
     told, complaints = next(((one, found) for one, found in judged if found), judged[0])
@@ -82,39 +86,9 @@ def _judged(path: Path, scenario: Scenario, seen: Sequence[Seen], *, real: bool,
     return Result(
         path=path,
         name=scenario.name,
-        skipped="",
         complaints=[f"{who}{line}" for line in complaints],
         events=told.events,
         seconds=seen[0].seconds,
-        took_s=took_s,
         turns=turns,
         without_retry=turns - sum(one.retries for one in seen),
-    )
-
-
-def _skipped(path: Path, scenario: Scenario) -> Result:
-    return Result(
-        path=path,
-        name=scenario.name,
-        skipped=scenario.only_scripted,
-        complaints=[],
-        events=[],
-        seconds=0.0,
-        took_s=0.0,
-        turns=0,
-        without_retry=0,
-    )
-
-
-def _broken(path: Path, scenario: Scenario, error: Exception) -> Result:
-    return Result(
-        path=path,
-        name=scenario.name,
-        skipped="",
-        complaints=[f"the conversation broke: {type(error).__name__}: {error}"],
-        events=[],
-        seconds=0.0,
-        took_s=0.0,
-        turns=0,
-        without_retry=0,
     )

@@ -15,8 +15,9 @@ from worker.scenarios.agent import ScriptedAgent
 from worker.scenarios.caller import Caller, Speaker
 from worker.scenarios.format import Scenario
 from worker.scenarios.log import ScriptedLog
+from worker.scenarios.loudspeaker import Loudspeaker, Turn
+from worker.scenarios.microphone import Microphone
 from worker.scenarios.network import Gateway
-from worker.scenarios.phone import Loudspeaker, Microphone, Turn
 from worker.scenarios.processor import ScriptedProcessor
 from worker.scenarios.seen import Seen
 from worker.scenarios.sightings import Kind

@@ -9,7 +9,8 @@ import pytest
 from providers.mock.tones import speak
 from voicebackend import virtual_time
 from voicebackend.events import AudioEnd, AudioStart, Clear, Pause, Resume
-from worker.scenarios.phone import Loudspeaker, Microphone
+from worker.scenarios.loudspeaker import Loudspeaker
+from worker.scenarios.microphone import Microphone
 from worker.scenarios.sightings import Kind
 from worker.scenarios.tape import Tape
 from worker.scenarios.timeline import Timeline

@@ -1,4 +1,4 @@
-"""The caller's phone: a microphone that sends 20 ms after 20 ms, and a loudspeaker that plays what has come."""
+"""The loudspeaker of the caller's phone: plays what has come, obeys at once, and tells what was heard when."""
 
 from __future__ import annotations
 
@@ -8,78 +8,16 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import numpy as np
-
-from voicebackend.audio import FRAME_MS, PIPELINE_RATE, SAMPLE_BYTES, resample, to_pcm, to_samples
+from voicebackend.audio import SAMPLE_BYTES
 from worker.scenarios.sightings import Kind
 from worker.scenarios.tape import Tape
 from worker.scenarios.timeline import Event, Timeline
 
-FRAME_S = FRAME_MS / 1000
 REPORT_S = 0.2
 """Seconds between two reports of a phone that makes them."""
 DRY_S = 0.06
 """Seconds without audio after which the agent counts as silent."""
-
-
-@dataclass(slots=True)
-class Sound:
-    """Something at the caller's; ``done`` is set when all of it has been sent."""
-
-    pcm: bytes
-    """At the phone's rate."""
-    on_start: Callable[[], object] = lambda: None
-    at: int = 0
-    done: asyncio.Event = field(default_factory=asyncio.Event)
-
-
-class Microphone:
-    """Adds up what sounds at the same time."""
-
-    def __init__(self, rate: int, send: Callable[[bytes], None]) -> None:
-        self._rate, self._send = rate, send
-        self._bytes = round(rate * FRAME_S) * SAMPLE_BYTES
-        self._sounds: list[Sound] = []
-        self.lost_until = 0.0
-        """Until then the network loses everything."""
-
-    def sound(self, pcm: bytes, on_start: Callable[[], object]) -> Sound:
-        """Let 16 kHz audio be heard, from the next frame on."""
-        sound = Sound(pcm=resample(pcm, PIPELINE_RATE, self._rate), on_start=on_start)
-        self._sounds.append(sound)
-        return sound
-
-    async def run(self) -> None:
-        """Send frame after frame."""
-        clock, ticks = asyncio.get_running_loop().time, 0
-        start = clock()
-        while True:
-            taken = [(sound, self._next(sound)) for sound in self._sounds]
-            ticks += 1
-            await asyncio.sleep(start + ticks * FRAME_S - clock())
-            if clock() >= self.lost_until:
-                self._send(self._mixed([pcm for _, pcm in taken]))
-            for sound, _ in taken:
-                if sound.at >= len(sound.pcm):
-                    self._sounds.remove(sound)
-                    sound.done.set()
-
-    def _next(self, sound: Sound) -> bytes:
-        if sound.at == 0:
-            sound.on_start()
-        piece = sound.pcm[sound.at : sound.at + self._bytes]
-        sound.at += self._bytes
-        return piece
-
-    def _mixed(self, pieces: list[bytes]) -> bytes:
-        if len(pieces) == 1 and len(pieces[0]) == self._bytes:
-            return pieces[0]
-        whole = [piece.ljust(self._bytes, b"\0") for piece in pieces]
-        return (
-            to_pcm(np.sum([to_samples(piece).astype(np.float64) for piece in whole], axis=0))
-            if whole
-            else bytes(self._bytes)
-        )
+_ROUNDING_S = 1e-6
 
 
 @dataclass(slots=True)
@@ -87,7 +25,7 @@ class Turn:
     """What was heard of one turn of the agent."""
 
     tape: Tape
-    pcm: bytearray = field(default_factory=bytearray)
+    samples: int = 0
     starts: list[tuple[int, float]] = field(default_factory=list)
     """From which sample on it was heard at which time."""
     words: list[Event] = field(default_factory=list)
@@ -133,7 +71,7 @@ class Loudspeaker:
     @property
     def heard_s(self) -> float:
         """Seconds of the agent heard so far."""
-        return sum(len(turn.pcm) for turn in self.turns.values()) / SAMPLE_BYTES / self._rate
+        return sum(turn.samples for turn in self.turns.values()) / self._rate
 
     @property
     def is_silent(self) -> bool:
@@ -227,10 +165,9 @@ class Loudspeaker:
         if self.speaking != number:
             self.speaking = number
             self._timeline.note(Kind.SPEAKS, number, at=self._now)
-        place = len(turn.pcm) // SAMPLE_BYTES
-        if not turn.starts or abs(turn.when(place, self._rate) - self._now) > 1e-6:  # noqa: PLR2004 - a rounding error
-            turn.starts.append((place, self._now))
-        turn.pcm += pcm
+        if not turn.starts or abs(turn.when(turn.samples, self._rate) - self._now) > _ROUNDING_S:
+            turn.starts.append((turn.samples, self._now))
+        turn.samples += len(pcm) // SAMPLE_BYTES
         turn.tape.push(pcm)
         self._words(turn)
         if self._now - self._reported >= REPORT_S:
@@ -273,4 +210,4 @@ class Loudspeaker:
     def _tell(self, number: int) -> None:
         self._reported = self._now
         if self._report is not None and number in self.turns:
-            self._report(number, round(len(self.turns[number].pcm) / SAMPLE_BYTES / self._rate * 1000, 1))
+            self._report(number, round(self.turns[number].samples / self._rate * 1000, 1))
