@@ -17,6 +17,7 @@ from voicebackend.conversation import Conversation
 from voicebackend.errors import AgentError, ConnectionFailed, OperationTimeout, PipelineError
 from voicebackend.marks import without_marks
 from voicebackend.session import PIPELINE_TRANSITIONS, PipelineState
+from worker.turns.speculation import close_enough
 
 GREETING = "Welcome to this call."
 APOLOGY = "Sorry about that."
@@ -144,18 +145,22 @@ async def perform(plan: Plan) -> None:
         else:
             await asyncio.wait({caller}, timeout=plan.ends_at)
             caller.cancel()
-            await asyncio.gather(caller, return_exceptions=True)
+            [outcome] = await asyncio.gather(caller, return_exceptions=True)
+            assert not isinstance(outcome, AssertionError), outcome
     await asyncio.sleep(1)
     assert problems == []
     check(call, plan)
 
 
 async def _caller(call: Call, plan: Plan) -> None:
+    hold = _Hold(call)
     for seconds, act in plan.caller:
         await asyncio.sleep(seconds)
         match act:
-            case "/hold" | "/off" if call.line.attached:
-                call.pipeline.hold(act == "/hold")
+            case "/hold" if call.line.attached:
+                hold.begin()
+            case "/off" if call.line.attached:
+                hold.end()
             case "/left":
                 call.leave()
             case "/back":
@@ -165,7 +170,33 @@ async def _caller(call: Call, plan: Plan) -> None:
             case _:
                 await call.say(act)
     call.come_back()
-    call.pipeline.hold(False)
+    hold.end()
+
+
+class _Hold:
+    """On hold nothing is heard, once the hold has come through."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._timer: asyncio.TimerHandle | None = None
+        self._played: int | None = None
+
+    def begin(self) -> None:
+        """Put the caller on hold."""
+        self._call.pipeline.hold(True)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(0.2, self._came_through)
+
+    def _came_through(self) -> None:
+        self._played = self._call.phone.bytes_played
+
+    def end(self) -> None:
+        """Take the caller off."""
+        assert self._played in {None, self._call.phone.bytes_played}, "something was heard on hold"
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._played = None
+        self._call.pipeline.hold(False)
 
 
 def check(call: Call, plan: Plan) -> None:
@@ -174,6 +205,7 @@ def check(call: Call, plan: Plan) -> None:
     _one_at_a_time(call)
     _history(call, plan)
     _heard_once(call, plan)
+    assert all(close_enough(asked.asked, asked.transcript) for asked in call.agent.committed), "a wrong guess was used"
     assert call.script.reader.streams == 1 or plan.reader_fails
 
 

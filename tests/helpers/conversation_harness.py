@@ -61,6 +61,7 @@ class Asked:
 
     def __init__(self, turn: int, transcript: str, answer: Sequence[Piece], *, speculative: bool) -> None:
         self.turn, self.transcript, self.speculative = turn, transcript, speculative
+        self.asked = transcript
         self.committed, self.cancelled, self.written = not speculative, False, ""
         self._answer = answer
 

@@ -107,6 +107,12 @@ class Phone:
             self._dry = self._now if self._dry is None else self._dry
             self._now = now
 
+    @property
+    def bytes_played(self) -> int:
+        """Bytes of all turns that were heard."""
+        self.advance()
+        return sum(map(len, self.played.values()))
+
     def reset(self) -> None:
         """Forget what was not played yet: the socket is another."""
         self.advance()

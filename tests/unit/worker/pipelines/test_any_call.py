@@ -11,7 +11,7 @@ from conversation_fuzz import perform, plan
 
 from voicebackend import virtual_time
 
-CASES = 50
+CASES = 80
 
 
 @pytest.mark.parametrize("block", range(5))
