@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import wraps
 from typing import Any
 
 from scripted_engines import Script, sound
 from scripted_phone import Line
 
+from voicebackend import virtual_time
 from voicebackend.audio import FRAME_MS, PIPELINE_RATE, SAMPLE_BYTES
 from voicebackend.conversation import Conversation
 from voicebackend.events import Message
@@ -239,3 +241,13 @@ async def calling(
     call = Call(script or Script(), agent, log or Log(), conversation, Line(**line), greet=greet)
     async with call.held():
         yield call
+
+
+def in_virtual_time(test: Callable[..., Coroutine[None, None, None]]) -> Callable[..., None]:
+    """Run a test in a loop whose clock jumps."""
+
+    @wraps(test)
+    def run(*args: object, **named: object) -> None:
+        virtual_time.run(test(*args, **named))
+
+    return run
