@@ -71,7 +71,7 @@ class Sender:
                 await asyncio.sleep(wait)
             last = time.monotonic()
             try:
-                await self.flush()
+                await self._flush()
                 failures = 0
             except (RedisError, OSError) as error:
                 failures += 1
@@ -81,18 +81,27 @@ class Sender:
 
     async def flush(self) -> None:
         """Write everything queued; what could not be written stays queued, in order."""
+        await self._flush()
+        while self._pending:
+            await self._flush()
+
+    async def _flush(self) -> None:
+        """Write what is queued now; what comes meanwhile waits for the next time."""
         async with self._lock:
             self._wake.clear()
-            while batch := [(stream, _take(queue)) for stream, queue in self._pending.items() if queue]:
-                try:
+            batch = [(stream, _take(queue)) for stream, queue in self._pending.items() if queue]
+            try:
+                if batch:
                     await self._write(batch)
-                except BaseException:
-                    for stream, frames in batch:
-                        self._pending[stream].extendleft(reversed(frames))
-                        self._drop_old(stream)
-                    self._wake.set()
-                    raise
+            except BaseException:
+                for stream, frames in batch:
+                    self._pending[stream].extendleft(reversed(frames))
+                    self._drop_old(stream)
+                self._wake.set()
+                raise
             self._pending = {stream: queue for stream, queue in self._pending.items() if queue}
+            if self._pending:
+                self._wake.set()
 
     async def _write(self, batch: list[tuple[str, list[Frame]]]) -> None:
         entries = await self._wire.execute(

@@ -13,7 +13,7 @@ from control.agents.reply import AgentReply
 
 logger = logging.getLogger(__name__)
 
-COALESCE_S = 0.02
+COALESCE_S = 0.05
 """Seconds for which text is gathered into one delta, after the first, if no clause ends with it."""
 WANTED_S = 0.2
 """Seconds between looks at whether the answer is still wanted."""

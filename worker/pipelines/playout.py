@@ -10,7 +10,7 @@ from voicebackend.events import AudioStart, Clear, Pause, Resume
 from voicebackend.interfaces import TransportLink
 from worker.pipelines.pacing import Pacer
 
-BATCH_FRAMES = 4
+BATCH_FRAMES = 5
 """Frames sent at once: a wake-up and a message for each would cost more than the audio."""
 RECENT_S = 1.0
 """Seconds of audio kept to be sent again to a caller who comes back: more than may be on their way."""
