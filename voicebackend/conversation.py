@@ -37,6 +37,8 @@ class Endpointing(_Part):
     """Speech after which a turn is over: hold music, an open microphone."""
     adapt: bool = True
     """Learn how long this caller pauses within a turn."""
+    eager: bool = True
+    """Have speech recognised as soon as the voice's level falls, before the voice detector is sure of the pause."""
 
 
 class BargeIn(_Part):

@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from voicebackend import conversation
-from voicebackend.audio import PIPELINE_RATE, SAMPLE_BYTES
+from voicebackend.audio import PIPELINE_RATE, SAMPLE_BYTES, level_dbfs
 from voicebackend.errors import VoiceBackendError
 from voicebackend.hooks import Stage
 from voicebackend.interfaces import Engines, Recognition, SttStream, TurnEvidence
@@ -18,6 +18,7 @@ from worker.pipelines.intake import Intake
 from worker.processors import Processors
 from worker.turns.endpointing import Decision, Endpointing, Hearing
 from worker.turns.habits import Habits
+from worker.turns.hush import Hush
 from worker.turns.waiting import waiting
 
 logger = logging.getLogger(__name__)
@@ -56,13 +57,13 @@ class Ear:
         self._stt_engine, self._vad_engine = engines.stt, engines.vad
         self._vad = engines.vad.stream()
         self._noise = engines.noise.stream() if engines.noise else None
-        self._settings, self._habits = settings, Habits()
+        self._settings, self._habits, self._hush = settings, Habits(), Hush()
         self._endpointing = Endpointing(engines.vad.profile, settings)
         self._intake: Intake[_Judged] = Intake()
         self._recent: deque[bytes] = deque()
         self._recent_bytes = 0
         self._text = ""
-        self._settled = False
+        self._settled = self._flushed = False
         self._pauses = self._failures = 0
         self._judging: asyncio.Task[None] | None = None
         self._clock = asyncio.get_running_loop().time
@@ -117,12 +118,17 @@ class Ear:
         self._text = recognition.text
         if recognition.text:
             self._listener.partial(recognition.text)
-        paused = self._endpointing.hearing is Hearing.PAUSE
-        if recognition.flushed and paused and self._judging is None:
-            self._settled = True
-            self._judging = asyncio.create_task(self._judge(self._pauses), name="end-of-turn")
+        if recognition.flushed:
+            self._flushed = True
+            self._settle()
         if self.hears_speech:
             self._listener.hears(self._heard())
+
+    def _settle(self) -> None:
+        """The caller is silent, and the recogniser has said all: have it judged."""
+        if self._flushed and self._endpointing.hearing is Hearing.PAUSE and self._judging is None:
+            self._settled = True
+            self._judging = asyncio.create_task(self._judge(self._pauses), name="end-of-turn")
 
     async def _hear(self, stt: SttStream, pcm: bytes) -> None:
         if self._processors:
@@ -131,6 +137,7 @@ class Ear:
         self._keep(clean)
         if self.hears_speech:
             await stt.push(clean)
+            await self._hear_hush(stt, clean)
         for probability in await self._vad.judge(clean):
             silence_s = self._endpointing.silence_s
             decision = self._endpointing.step(probability, self._vad_engine.frame_s)
@@ -140,14 +147,28 @@ class Ear:
         if self.hears_speech:
             self._listener.hears(self._heard())
 
+    async def _hear_hush(self, stt: SttStream, pcm: bytes) -> None:
+        """Let recognition begin as soon as the level says that the voice is silent: the detector takes longer."""
+        hushed = self._hush.step(level_dbfs(pcm), len(pcm) / _BYTES_PER_S)
+        if hushed and self._settings.eager and self._endpointing.hearing is Hearing.SPEECH:
+            await self._flush(stt)
+
+    async def _flush(self, stt: SttStream) -> None:
+        self._flushed = False
+        await stt.pause()
+
     async def _act(self, stt: SttStream, decision: Decision | None) -> None:
         match decision:
             case Decision.STARTED:
                 self._text = ""
+                self._hush.reset()
                 await stt.push(b"".join(self._recent))
             case Decision.PAUSED:
                 self._pauses += 1
-                await stt.pause()
+                if self._settings.eager and self._hush.trusted:
+                    self._settle()
+                else:
+                    await self._flush(stt)
             case Decision.RESUMED:
                 self._settled = False
                 self._stop_judging()
