@@ -17,6 +17,10 @@ JOB_S = 60.0
 """Real seconds that a job in a thread may take before the conversation counts as stuck."""
 
 
+TICK_S = 1e-6
+"""No wait is shorter: what waits for a rounding error of time to pass would wait for ever."""
+
+
 class NothingHappens(RuntimeError):
     """Everything waits and nothing is scheduled: in real time this would wait for ever."""
 
@@ -32,6 +36,12 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         """Return virtual seconds."""
         return self._now
+
+    def call_later(  # type: ignore[override]  # the stubs say no more with their TypeVarTuple
+        self, delay: float, callback: Callable[..., object], *args: Any, **options: Any
+    ) -> asyncio.TimerHandle:
+        """Call this after a delay, which takes some time if it is not 0."""
+        return super().call_later(max(delay, TICK_S) if delay > 0 else delay, callback, *args, **options)
 
     def run_in_executor(  # type: ignore[override]  # the stubs say no more with their TypeVarTuple
         self, executor: Any, func: Callable[..., T], *args: Any
