@@ -83,7 +83,7 @@ def _readme() -> Work:
             "sample_rate": TTS_RATE,
         },
     }
-    engines = {"vad_provider": "silero", "turn_detection_provider": "mock"}
+    engines = {"vad_provider": "silero", "turn_detection_provider": "mock", "noise_cancellation_provider": "none"}
     return Work(
         name="readme",
         pipeline="stt_tts",

@@ -5,6 +5,7 @@ Pure functions and small streaming converters over numpy; nothing here does I/O 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from math import gcd
 
@@ -189,5 +190,5 @@ def level_dbfs(pcm: bytes) -> float:
     """Return the root mean square level relative to full scale, -120 dB for silence."""
     if not pcm:
         return -120.0
-    power = float(np.mean(np.square(to_floats(pcm))))
-    return max(-120.0, 10 * float(np.log10(power + 1e-12)))
+    samples = to_floats(pcm)
+    return max(-120.0, 10 * math.log10(float(samples @ samples) / len(samples) + 1e-12))

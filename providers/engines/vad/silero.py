@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from providers import packages
 from providers.engines.onnx import load_session
 from providers.engines.pool import opened
 from providers.engines.vad.batch import Batch, Floats
+from providers.engines.vad.gate import Gate
 from providers.errors import map_exceptions
 from voicebackend.audio import PIPELINE_RATE, SAMPLE_BYTES, to_floats
 from voicebackend.errors import PipelineError
@@ -20,6 +22,8 @@ from voicebackend.interfaces import EngineConfig, VadStream, VoiceActivityDetect
 _WINDOW = 512
 _CONTEXT = 64
 """Samples of the window before that the model wants to see again."""
+_LEAD = 6
+"""Windows that were held back are judged after all when something follows: the model needs to hear the beginning."""
 _RATE = np.array(PIPELINE_RATE, np.int64)
 
 
@@ -77,30 +81,47 @@ def _load() -> _Model:
 
 class _Stream(VadStream):
     def __init__(self, model: _Model) -> None:
-        self._model = model
+        self._model, self._gate = model, Gate()
+        self._held_back: deque[Floats] = deque(maxlen=_LEAD)
         self.reset()
 
     def reset(self) -> None:
         """Forget the past."""
         self._rest = b""
+        self._held_back.clear()
         self._context: Floats = np.zeros(_CONTEXT, np.float32)
         self._state: Floats = np.zeros((2, 1, 128), np.float32)
 
     def process(self, pcm: bytes) -> list[float]:
         """Return a probability for each 32 ms completed."""
         found: list[float] = []
-        for window in self._windows(pcm):
-            output, self._state = self._model.run(window[None], self._state)
-            found.append(float(output[0, 0]))
+        for windows in self._worth_judging(pcm):
+            probability = 0.0
+            for window in windows:
+                output, self._state = self._model.run(window[None], self._state)
+                probability = float(output[0, 0])
+            found.append(probability)
         return found
 
     async def judge(self, pcm: bytes) -> list[float]:
         """Return a probability for each 32 ms completed, asked for together with other sessions'."""
         found: list[float] = []
-        for window in self._windows(pcm):
-            probability, self._state = await self._model.batch.ask(window, self._state)
+        for windows in self._worth_judging(pcm):
+            probability = 0.0
+            for window in windows:
+                probability, self._state = await self._model.batch.ask(window, self._state)
             found.append(probability)
         return found
+
+    def _worth_judging(self, pcm: bytes) -> Iterator[Sequence[Floats]]:
+        """Yield for each window what the model has to be given: nothing, or the window after what led to it."""
+        for window in self._windows(pcm):
+            if self._gate.opens(window):
+                yield (*self._held_back, window)
+                self._held_back.clear()
+            else:
+                self._held_back.append(window)
+                yield ()
 
     def _windows(self, pcm: bytes) -> Iterator[Floats]:
         """Yield the windows that are complete, each behind the end of the one before."""
