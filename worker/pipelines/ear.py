@@ -137,7 +137,7 @@ class Ear:
         self._keep(clean)
         if self.hears_speech:
             await stt.push(clean)
-            await self._hear_hush(stt, clean)
+        await self._hear_hush(stt, clean)
         for probability in await self._vad.judge(clean):
             silence_s = self._endpointing.silence_s
             decision = self._endpointing.step(probability, self._vad_engine.frame_s)
