@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from call_harness import LETTER_S, RATE, RealCaller, calling
+from call_harness import FRAME_S, LETTER_S, RATE, RealCaller, calling
 
 from providers.mock.tones import speak
 from voicebackend import BackendConfig, HistoryEntry, Turn, VoiceBackend
 from voicebackend.codecs import Encoding
+from voicebackend.playout import AHEAD_S
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
 
@@ -32,6 +33,10 @@ CONFIG = BackendConfig(
 )
 MISSED = 8
 """Letters that may be lost, or heard twice, with a socket: a quarter of a second."""
+SPIKE_S = 0.1
+"""Of the agent's audio, so much at least is at the phone before it is heard."""
+BUSY_S = 0.25
+"""By which a busy machine may be late to play what has come; the answer is a second and a half."""
 LONG = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
 
 
@@ -112,18 +117,30 @@ async def test_agent_timeout_cancels(backend: VoiceBackend) -> None:
 
 async def test_latency_spike_buffered(backend: VoiceBackend) -> None:
     """Caller audio that is held up comes in a burst and is understood whole; the agent's is ahead of the ear."""
+    said = "hello canary bird that sings in the morning"
     async with calling(backend, agent_callback=echo) as caller:
-        pcm = speak("hello canary bird", RATE, LETTER_S)
+        pcm = speak(said, RATE, LETTER_S)
         held_up = len(speak("hello ", RATE, LETTER_S))
         await caller.send(pcm[:held_up])
         await asyncio.sleep(0.15)
         await caller.send(pcm[held_up:] + bytes(RATE * 2))
+        ahead = await _most_ahead(caller, turn=1)
         answer = await caller.until("transcript", role="agent", final=True)
-        assert answer["text"] == "you said hello canary bird"
+        assert answer["text"] == f"you said {said}"
         assert len(caller.of("transcript", role="user", final=True)) == 1
-        ahead = caller.phone.ahead_s
         assert await caller.ask("again") == "you said again"
-    assert ahead < 0.25
+    assert SPIKE_S <= ahead <= AHEAD_S + BUSY_S, "too little hides no spike; all at once could not be taken back"
+
+
+async def _most_ahead(caller: RealCaller, *, turn: int) -> float:
+    """Return the most seconds of the agent that waited in the phone while a turn was played."""
+    await caller.until("audio_start", turn=turn)
+    most = 0.0
+    async with asyncio.timeout(20):
+        while not caller.of("audio_end", turn=turn):
+            most = max(most, caller.phone.ahead_s)
+            await asyncio.sleep(FRAME_S)
+    return most
 
 
 async def test_turn_detector_fails_and_silence_is_the_fallback() -> None:
