@@ -86,7 +86,7 @@ class Conversation(_Part):
     greeting: Text | None = None
     """What the agent says first; None lets the caller speak first."""
     apology: Text | None = "Sorry, something went wrong. Could you say that again?"
-    """What the caller hears when the agent fails before it said anything; None says nothing."""
+    """What the caller hears when the agent fails, or the caller could not be understood; None says nothing."""
     normalise: bool = True
     """Write numbers, money, dates, addresses and markup out as words before they are spoken; False gives the voice what
     the agent wrote, for voices that read it well themselves or that are given markup of their own."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import deque
 from dataclasses import dataclass
 
 from voicebackend import conversation
 from voicebackend.audio import PIPELINE_RATE, SAMPLE_BYTES, level_dbfs
-from voicebackend.errors import VoiceBackendError
+from voicebackend.errors import OperationTimeout, VoiceBackendError
 from voicebackend.hooks import Stage
 from voicebackend.interfaces import Engines, Recognition, SttStream, TurnEvidence
 from voicebackend.telemetry import span
@@ -33,6 +34,10 @@ MAX_FAILURES = 3
 """Failures of the recogniser in a row that the session survives."""
 REST_S = 0.2
 """Seconds before a recogniser that failed is opened again; twice as long after each failure."""
+LINGER_S = 0.08
+"""Seconds for which detectors go on to hear a voice that is silent."""
+FINISH_S = 10.0
+"""Seconds that a recogniser has for the last of a turn."""
 LIKELY = 0.5
 """From this probability on, the agent may begin on what seems to be a whole turn."""
 _BYTES_PER_S = PIPELINE_RATE * SAMPLE_BYTES
@@ -64,6 +69,7 @@ class Ear:
         self._recent_bytes = 0
         self._text = ""
         self._settled = self._flushed = False
+        self._flushed_ago_s = math.inf
         self._pauses = self._failures = 0
         self._judging: asyncio.Task[None] | None = None
         self._clock = asyncio.get_running_loop().time
@@ -150,11 +156,13 @@ class Ear:
     async def _hear_hush(self, stt: SttStream, pcm: bytes) -> None:
         """Let recognition begin as soon as the level says that the voice is silent: the detector takes longer."""
         hushed = self._hush.step(level_dbfs(pcm), len(pcm) / _BYTES_PER_S)
+        self._flushed_ago_s = math.inf if self._hush.loud else self._flushed_ago_s + len(pcm) / _BYTES_PER_S
         if hushed and self._settings.eager and self._endpointing.hearing is Hearing.SPEECH:
             await self._flush(stt)
 
     async def _flush(self, stt: SttStream) -> None:
-        self._flushed = False
+        """Have all that was said so far recognised."""
+        self._flushed, self._flushed_ago_s = False, 0.0
         await stt.pause()
 
     async def _act(self, stt: SttStream, decision: Decision | None) -> None:
@@ -162,11 +170,12 @@ class Ear:
             case Decision.STARTED:
                 self._text = ""
                 self._hush.reset()
+                self._flushed_ago_s = math.inf
                 await stt.push(b"".join(self._recent))
             case Decision.PAUSED:
                 self._pauses += 1
-                if self._settings.eager and self._hush.trusted:
-                    self._settle()
+                if self._settings.eager and self._flushed_ago_s <= self._endpointing.silence_s + LINGER_S:
+                    self._settle()  # nothing was said since
                 else:
                     await self._flush(stt)
             case Decision.RESUMED:
@@ -177,6 +186,7 @@ class Ear:
             case Decision.ENDED:
                 await self._end(stt)
             case Decision.CUT:
+                logger.info("turn cut", extra={"speech_s": round(self._endpointing.speech_s, 3)})
                 await stt.pause()
                 await self._end(stt)
             case None:
@@ -233,7 +243,7 @@ class Ear:
         decided = self._clock()
         silence_s, speech_s = self._endpointing.silence_s, self._endpointing.speech_s
         with span("stt.finish", provider=self._stt_engine.name):
-            final = await stt.finish()
+            final = await self._finish(stt)
             logger.info("speech recognised", extra={"engine": self._stt_engine.name, "characters": len(final.text)})
         self._failures = 0
         self._reset()
@@ -251,6 +261,13 @@ class Ear:
         self._settled = False
         self._recent.clear()
         self._recent_bytes = 0
+
+    async def _finish(self, stt: SttStream) -> Recognition:
+        try:
+            async with asyncio.timeout(FINISH_S):
+                return await stt.finish()
+        except TimeoutError as error:
+            raise OperationTimeout("stt", "the recogniser did not finish in time") from error
 
     def _heard(self) -> Heard:
         at = self._endpointing

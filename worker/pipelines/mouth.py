@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from voicebackend.audio import SAMPLE_BYTES, Resampler
-from voicebackend.errors import VoiceBackendError
+from voicebackend.errors import OperationTimeout, VoiceBackendError
 from voicebackend.hooks import Stage
 from voicebackend.interfaces import TextToSpeech, TransportLink, WordTime
 from voicebackend.levels import Limiter
@@ -24,6 +24,8 @@ from worker.speech.clauses import Clause
 
 logger = logging.getLogger(__name__)
 
+VOICE_S = 10.0
+"""Seconds that a voice has for its next piece of audio."""
 READY_PIECES = 64
 """Pieces of audio that may wait to be played."""
 SLICE_BYTES = 24_000
@@ -178,7 +180,7 @@ class Mouth:
         """Make one clause's audio at the caller's rate, after the processors."""
         saying.words.clear()
         async with aclosing(self._tts.synthesize(saying.clause.spoken)) as audio:  # type: ignore[type-var]
-            async for made in audio:
+            while (made := await _next(audio)) is not None:
                 if isinstance(made, WordTime):
                     saying.words.append(made)
                     continue
@@ -230,6 +232,15 @@ async def _made(
     progress.all_made()
     await ready.put(None)
     return failed
+
+
+async def _next(audio: AsyncIterator[bytes | WordTime]) -> bytes | WordTime | None:
+    """Return what the voice makes next, None after the last; raises OperationTimeout."""
+    try:
+        async with asyncio.timeout(VOICE_S):
+            return await anext(audio, None)
+    except TimeoutError as error:
+        raise OperationTimeout("speech", "the voice did not go on in time") from error
 
 
 def _sliced(pcm: bytes) -> Iterator[bytes]:

@@ -1,6 +1,6 @@
 """That a voice has stopped, by level alone, well before a voice detector is sure of it: recognition can begin.
 
-Only a hint. Whether the caller paused is for the detector to say; in noise, where no level falls, it does so alone.
+Only a hint. Whether the caller paused is for the detector to say; where noise is as loud as the voice, it does so alone.
 """
 
 from __future__ import annotations
@@ -19,8 +19,6 @@ NOISE_RISE_DB_PER_S, NOISE_FALL_S = 1.0, 0.2
 """How the noise is followed: slowly up, for most of what is louder is speech; down within this time."""
 QUIETEST_DB = -80.0
 """Less than this is no line's noise."""
-TRUST_S = 0.2
-"""Seconds for which the hint holds: detectors need 0.1 to 0.15 s more, and what takes longer is a low voice."""
 
 
 class Hush:
@@ -34,9 +32,9 @@ class Hush:
         return f"<Hush [voice {self._voice_db:.0f} dB, noise {self._noise_db:.0f} dB, low for {self._low_s:.2f} s]>"
 
     @property
-    def trusted(self) -> bool:
-        """Whether the voice has stopped not long ago, and not been heard since."""
-        return HUSH_S - 1e-9 <= self._low_s <= HUSH_S + TRUST_S
+    def loud(self) -> bool:
+        """Whether the voice sounds."""
+        return self._low_s == 0.0
 
     def reset(self) -> None:
         """Begin a turn."""
