@@ -1,6 +1,6 @@
 """That a voice has stopped, by level alone, well before a voice detector is sure of it: recognition can begin.
 
-Only a hint. Whether the caller paused is for the detector to say; where noise is as loud as the voice, it does so alone.
+Only a hint. Whether the caller paused is for the detector to say; in noise as loud as the voice, it does so alone.
 """
 
 from __future__ import annotations
