@@ -55,6 +55,17 @@ def test_the_readme_names_every_scenario(path: Path) -> None:
     assert f"| {link} | {name} |" in (FOLDER / "README.md").read_text(encoding="utf-8")
 
 
+def test_the_readme_says_how_many_are_left_out_with_real_engines() -> None:
+    """Those that need a model, and those that say why not."""
+    scenarios = [load(path).scenario for path in FILES]
+    left_out = [scenario for scenario in scenarios if scenario.only_scripted]
+    of_models = sum(scenario.pipeline == "s2s" for scenario in left_out)
+    told = (FOLDER / "README.md").read_text(encoding="utf-8")
+    held = len(FILES) - len(left_out)
+    assert f"Of the {len(FILES)} files `--audio` holds {held} and leaves out {len(left_out)}: {of_models} need" in told
+    assert f"each of the other {len(left_out) - of_models}" in " ".join(told.split())
+
+
 def _examples() -> list[str]:
     pages = (FOLDER / "README.md", ROOT / "README.md")
     block = re.compile(r"^```yaml\n(name: .*?)^```", re.MULTILINE | re.DOTALL)
