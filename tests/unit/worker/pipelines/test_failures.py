@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 from conversation_harness import Log, calling, in_virtual_time
-from scripted_engines import Reader, Script, Voice, sound
+from scripted_engines import Reader, Script, Voice, _ReaderStream, sound
 
 from voicebackend.errors import AgentError, ConnectionFailed, PipelineError, VoiceBackendError
+from voicebackend.interfaces import Recognition, SttStream, WordTime
 
 LONG = "The first sentence is here. The second one comes after it. And the third is the last one."
 
@@ -124,3 +126,50 @@ async def test_a_network_spike_is_not_heard() -> None:
         await call.until_free()
         assert call.phone.heard(1) == LONG.replace(". ", ".")
         assert call.phone.gaps == []
+
+
+class HangingVoice(Voice):
+    """Never says its first clause."""
+
+    async def synthesize(self, text: str) -> AsyncIterator[bytes | WordTime]:
+        """Wait for ever, once."""
+        if not self.calls:
+            self.calls += 1
+            await asyncio.Event().wait()
+        async for made in super().synthesize(text):
+            yield made
+
+
+@in_virtual_time
+async def test_a_voice_that_hangs_is_given_up() -> None:
+    """The caller is told, and the next answer is heard."""
+    async with calling(script=Script(voice=HangingVoice())) as call:
+        await call.say("hello")
+        await call.until_free()
+        assert [error.code for error in call.of("error")] == ["timeout"]
+        await call.say("again")
+        await call.until_free()
+        assert call.phone.heard(2) == "This is my answer."
+
+
+@in_virtual_time
+async def test_a_recogniser_that_hangs_is_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was said is lost, with an apology; the next words are understood."""
+    hung: list[SttStream] = []
+    finish = _ReaderStream.finish
+
+    async def hang_once(stream: SttStream) -> Recognition:
+        if not hung:
+            hung.append(stream)
+            await asyncio.Event().wait()
+        return await finish(stream)  # type: ignore[arg-type]  # it is one of ours
+
+    monkeypatch.setattr(_ReaderStream, "finish", hang_once)
+    async with calling() as call:
+        await call.say("hello")
+        await asyncio.sleep(12)
+        await call.until_free()
+        assert [error.code for error in call.of("error")] == ["timeout"]
+        await call.say("hello again")
+        await call.until_free()
+        assert [text for _, text, _ in call.log.said("user")] == ["hello again"]
