@@ -77,7 +77,7 @@ class Away(_Part):
     prompts: tuple[Text, ...] = ("Are you still there?",)
     """Said in turn; after the last, and as much silence again, the call ends."""
     goodbye: Text | None = None
-    """Said before hanging up."""
+    """Said before hanging up, here and after ``max_duration``; it cannot be interrupted."""
 
 
 class Conversation(_Part):
@@ -93,7 +93,7 @@ class Conversation(_Part):
     speculate: bool = True
     """Start the agent's turn at the first pause that sounds like an end, and drop it if the caller goes on."""
     max_duration: Annotated[Duration, seconds(1, 86_400)] = timedelta(hours=4)
-    """Longest call."""
+    """Longest call. Then whoever speaks is cut off: ``away.goodbye`` is said, if there is one, and the call ends."""
     endpointing: Endpointing = Endpointing()
     barge_in: BargeIn = BargeIn()
     filler: Filler = Filler()

@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any
 
+from voicebackend.agents import uninterruptible
 from voicebackend.audio import PIPELINE_RATE
 from voicebackend.conversation import Conversation
 from voicebackend.errors import VoiceBackendError
@@ -49,7 +50,8 @@ class Dialogue(Pipeline):
             on_state=self._to,
             on_free=self._freed,
         )
-        self._presence = Presence(Silence(conversation, asyncio.get_running_loop().time()), self._prompt)
+        silence = Silence(conversation, asyncio.get_running_loop().time())
+        self._presence = Presence(silence, prompt=self._prompt, part=self._part)
         self._state = PipelineState.IDLE
         self._turn = 0
         self._greeted = False
@@ -202,10 +204,20 @@ class Dialogue(Pipeline):
         await self._ear.run()
         return "closed"
 
-    async def _prompt(self, text: str) -> None:
+    async def _prompt(self, text: str) -> bool:
         await self._floor.settled()
-        if not self._floor.taken and not self._answering.locked():
-            await asyncio.wait({self._floor.announce(self._next_turn(), text)})
+        if self._floor.taken or self._answering.locked():
+            return False
+        self._floor.announce(self._next_turn(), text)
+        self._minded()
+        return True
+
+    async def _part(self, goodbye: str) -> None:
+        """Say it whoever speaks, and to its end."""
+        await self._answering.acquire()  # for good: nobody is answered any more
+        self._floor.interrupt()
+        await self._floor.settled()
+        await asyncio.wait({self._floor.announce(self._next_turn(), uninterruptible(goodbye))})
 
     def _freed(self) -> None:
         """The agent has finished."""

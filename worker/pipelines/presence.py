@@ -15,10 +15,16 @@ GOODBYE_S = 15.0
 
 
 class Presence:
-    """Runs as one task beside the conversation; ``say`` returns when its words have been heard or cut off."""
+    """Runs as one task beside the conversation.
 
-    def __init__(self, silence: Silence, say: Callable[[str], Awaitable[None]]) -> None:
-        self._silence, self._say = silence, say
+    ``prompt`` begins to say its words, or returns False where someone else speaks; ``part`` returns when its words
+    have been heard, whoever spoke.
+    """
+
+    def __init__(
+        self, silence: Silence, *, prompt: Callable[[str], Awaitable[bool]], part: Callable[[str], Awaitable[None]]
+    ) -> None:
+        self._silence, self._prompt, self._say_goodbye = silence, prompt, part
         self._changed = asyncio.Event()
 
     def active(self) -> None:
@@ -42,7 +48,8 @@ class Presence:
             match self._silence.due(clock()):
                 case Prompt(text):
                     logger.info("nobody speaks: prompting")
-                    await self._say(text)
+                    if await self._prompt(text):
+                        self._silence.prompted()
                 case HangUp(reason, goodbye):
                     await self._part(goodbye)
                     return str(reason)
@@ -61,6 +68,6 @@ class Presence:
             return
         try:
             async with asyncio.timeout(GOODBYE_S):
-                await self._say(goodbye)
+                await self._say_goodbye(goodbye)
         except TimeoutError:
             logger.warning("goodbye took too long")

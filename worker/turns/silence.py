@@ -55,6 +55,10 @@ class Silence:
         """The caller said something: the next silence begins with the first prompt again."""
         self._since, self._prompted = None, 0
 
+    def prompted(self) -> None:
+        """The prompt that was due is being said: the next one is the one after it."""
+        self._prompted += 1
+
     def fell(self, now: float) -> None:
         """Both sides are silent from now on; nothing if they were already."""
         if self._since is None:
@@ -68,13 +72,12 @@ class Silence:
         return min(self._ends_at, self._since + self._after_s)
 
     def due(self, now: float) -> Prompt | HangUp | None:
-        """Return what is to be done now; each prompt only once."""
+        """Return what is to be done now; a prompt again after as much silence, until it was said."""
         if now >= self._ends_at:
             return HangUp(Reason.MAX_DURATION, self._goodbye)
         if now < self.next_at:
             return None
         if self._prompted == len(self._prompts):
             return HangUp(Reason.AWAY, self._goodbye)
-        self._prompted += 1
         self._since = None
-        return Prompt(self._prompts[self._prompted - 1])
+        return Prompt(self._prompts[self._prompted])

@@ -73,6 +73,16 @@ async def test_the_call_ends_when_it_has_lasted_long_enough() -> None:
 
 
 @in_virtual_time
+async def test_the_goodbye_is_heard_although_the_model_speaks() -> None:
+    """It is cut off, and told what was heard of it."""
+    async with call(max_duration=1, away={"goodbye": "Bye."}) as it:
+        it.model.hears("balance")
+        it.model.speaks(BALANCE)
+        assert await it.pipeline.wait() == "max_duration"
+        assert (it.gateway.played(2), len(it.model.interrupted)) == ("Bye.", 1)
+
+
+@in_virtual_time
 async def test_a_caller_on_hold_is_not_heard_and_hears_nothing() -> None:
     """The answer stands still, and goes on afterwards."""
     async with call() as it:

@@ -18,6 +18,7 @@ def test_prompts_come_in_turn_and_then_the_end() -> None:
         silence.fell(fell)
         assert silence.due(fell + 9.9) is None
         found.append(silence.due(fell + 10.0))
+        silence.prompted()
     assert found == [Prompt("Hello?"), Prompt("Are you there?"), HangUp(Reason.AWAY, "Bye.")]
 
 
@@ -26,6 +27,7 @@ def test_an_answer_begins_again_with_the_first_prompt() -> None:
     silence = Silence(AWAY, started=0.0)
     silence.fell(0.0)
     assert silence.due(10.0) == Prompt("Hello?")
+    silence.prompted()
     silence.answered()
     silence.fell(20.0)
     assert silence.due(30.0) == Prompt("Hello?")
@@ -36,12 +38,23 @@ def test_noise_breaks_the_silence_but_is_no_answer() -> None:
     silence = Silence(AWAY, started=0.0)
     silence.fell(0.0)
     assert silence.due(10.0) == Prompt("Hello?")
+    silence.prompted()
     silence.fell(11.0)
     silence.broken()
     assert silence.due(25.0) is None
     silence.fell(30.0)
     assert silence.due(39.0) is None
     assert silence.due(40.0) == Prompt("Are you there?")
+
+
+def test_a_prompt_that_was_not_said_does_not_count() -> None:
+    """Someone else spoke at that moment: it is due again after as much silence."""
+    silence = Silence(AWAY, started=0.0)
+    silence.fell(0.0)
+    assert silence.due(10.0) == Prompt("Hello?")
+    assert silence.due(15.0) is None
+    silence.fell(15.0)
+    assert silence.due(25.0) == Prompt("Hello?")
 
 
 def test_silence_that_goes_on_is_counted_from_its_beginning() -> None:
