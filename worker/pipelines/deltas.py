@@ -22,7 +22,7 @@ async def patiently(
     """Yield the deltas; once, before the first, the filler if that takes ``after_s`` from when ``committed`` is set."""
     async with aclosing(deltas) as texts:  # type: ignore[type-var]
         if after_s is not None:
-            first = asyncio.ensure_future(anext(texts, None))
+            first = asyncio.create_task(_next(texts), name="first-delta")
             try:
                 if not await _comes(first, committed, after_s):
                     yield Slow(filler)
@@ -37,7 +37,11 @@ async def patiently(
             yield text
 
 
-async def _comes(first: asyncio.Future[str | None], committed: asyncio.Event, seconds: float) -> bool:
+async def _next(texts: AsyncIterator[str]) -> str | None:
+    return await anext(texts, None)
+
+
+async def _comes(first: asyncio.Task[str | None], committed: asyncio.Event, seconds: float) -> bool:
     """Tell whether there is text before so many seconds after the commit."""
     heard = asyncio.create_task(committed.wait(), name="committed")
     try:
@@ -46,4 +50,5 @@ async def _comes(first: asyncio.Future[str | None], committed: asyncio.Event, se
         await asyncio.wait({first}, timeout=seconds)
     finally:
         heard.cancel()
+        await asyncio.gather(heard, return_exceptions=True)
     return first.done()
