@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncIterator
 
 from voicebackend.agents import uninterruptible
-from voicebackend.errors import OperationTimeout, from_code
+from voicebackend.errors import OperationTimeout, VoiceBackendError, from_code
 from voicebackend.streams import Frame
 from worker.scenarios.replies import AgentScript, Reply, in_order, matching
 from worker.scenarios.sightings import Kind
@@ -57,9 +57,13 @@ class ScriptedQuestion:
         self.turn, self.transcript, self.speculative = turn, transcript, speculative
         self._agent, self._reply = agent, reply
         self._certain = asyncio.Event()
-        self.void = self.cancelled = False
+        self.void = self.said_nothing = False
+        self.failed = False
+        """As it was told to: with an error, out of time, or in marks that nobody can speak."""
+        self.committed_at: float | None = None
+        self.cancelled_at: float | None = None
         if not speculative:
-            self._certain.set()
+            self._settle()
 
     @property
     def committed(self) -> bool:
@@ -71,18 +75,30 @@ class ScriptedQuestion:
 
     async def commit(self, transcript: str) -> None:
         """Let side effects be had."""
-        if not self._certain.is_set():
-            self._certain.set()
+        if not self.committed:
+            self._settle()
             self._agent.timeline.note(Kind.COMMITTED, transcript, detail=f"turn {self.turn}")
 
     async def cancel(self) -> None:
         """Note that the answer is not wanted."""
-        if not self.cancelled:
-            self.cancelled = True
+        if self.cancelled_at is None:
+            self.cancelled_at = asyncio.get_running_loop().time()
             self._agent.timeline.note(Kind.CANCELLED, self.transcript, detail=f"turn {self.turn}")
 
     async def deltas(self) -> AsyncIterator[str]:
         """Yield the answer word by word; raises the error of the script, or OperationTimeout."""
+        said = ""
+        try:
+            async for piece in self._pieces():
+                said += piece
+                yield piece
+        except VoiceBackendError:
+            self.failed = True
+            raise
+        self.said_nothing = not said.strip()
+        self.failed = not self.said_nothing and not any(map(str.isalnum, said))
+
+    async def _pieces(self) -> AsyncIterator[str]:
         deadline = asyncio.get_running_loop().time() + self._agent.script.timeout
         try:
             await self._sleep(self._agent.script.delay, deadline)
@@ -100,6 +116,10 @@ class ScriptedQuestion:
                 yield " "
         except TimeoutError as error:
             raise OperationTimeout("agent", "the agent did not finish in time") from error
+
+    def _settle(self) -> None:
+        self._certain.set()
+        self.committed_at = asyncio.get_running_loop().time()
 
     async def _sleep(self, seconds: float, deadline: float) -> None:
         async with asyncio.timeout_at(deadline):

@@ -56,7 +56,7 @@ class Counts(_Part):
     dropped: int | None = None
     """Speculative questions that were taken back."""
     retries: int | None = None
-    """Questions asked again for a turn that was committed already."""
+    """Texts given to the voice again, recognisers opened again, questions asked again for a committed turn."""
     effects: int | None = None
     """Side effects that the agent had."""
     pauses: int | None = None

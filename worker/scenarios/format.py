@@ -39,6 +39,8 @@ class TtsScript(_Part):
     """Silence after a comma, which no count of characters foresees."""
     fails_on: tuple[int, ...] = ()
     """Which of its texts it fails on, counted from 1."""
+    retryable: bool = False
+    """It may be tried again; then the next text is the same."""
     sample_rate: Annotated[int, Field(ge=MIN_RATE, le=MAX_RATE)] = PIPELINE_RATE
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from voicebackend.cli.words import words
 from worker.scenarios.expectations import Counts, Expectations, Remembered
+from worker.scenarios.outcome import outcome
 from worker.scenarios.seen import Seen
 from worker.scenarios.sightings import Kind, Sighting
 from worker.scenarios.timeline import Event, Finder
@@ -90,7 +91,7 @@ _COUNTED: dict[str, Callable[[Seen], int]] = {
     "asked": _kinds(Kind.ASKED),
     "answers": lambda seen: sum(question.committed for question in seen.agent.questions),
     "dropped": lambda seen: sum(not question.committed for question in seen.agent.questions),
-    "retries": lambda seen: seen.retries,
+    "retries": lambda seen: outcome(seen).retries,
     "effects": _kinds(Kind.EFFECT),
     "pauses": _kinds(Kind.PAUSE),
     "clears": _kinds(Kind.CLEAR),

@@ -23,6 +23,10 @@ class ScriptedLog:
         """Append what the caller is told too."""
         await self.append({**message.model_dump(mode="json", exclude_none=True), **extra})
 
+    def failed(self) -> frozenset[int]:
+        """Return the turns for which an error was noted."""
+        return frozenset(entry["turn"] for entry in self.entries if entry.get("type") == "error" and "turn" in entry)
+
     def history(self) -> list[tuple[int, Remembered]]:
         """Return what the agent remembers, as control's memory reads it, with the number of each turn."""
         return [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from worker.scenarios.casting import ScriptedCast
 from worker.scenarios.format import Scenario
 from worker.scenarios.judge import judge
 from worker.scenarios.loader import load
+from worker.scenarios.outcome import Outcome, outcome, total
 from worker.scenarios.real import RealCast
 from worker.scenarios.seen import Seen
 from worker.scenarios.stage import Cast, hold
@@ -33,8 +34,8 @@ class Result:
     """Of the first caller, or of the first whose conversation was not as expected."""
     seconds: float = 0.0
     """How long the conversation was."""
-    turns: int = 0
-    without_retry: int = 0
+    outcome: Outcome = field(default_factory=Outcome)
+    """Of the turns of all callers."""
 
     @property
     def ok(self) -> bool:
@@ -82,13 +83,11 @@ def _judged(path: Path, scenario: Scenario, seen: Sequence[Seen], *, real: bool)
     judged = [(one, judge(expected, one, real=real)) for one in seen]
     told, complaints = next(((one, found) for one, found in judged if found), judged[0])
     who = f"caller {told.number}: " if len(seen) > 1 else ""
-    turns = sum(one.turns for one in seen)
     return Result(
         path=path,
         name=scenario.name,
         complaints=[f"{who}{line}" for line in complaints],
         events=told.events,
         seconds=seen[0].seconds,
-        turns=turns,
-        without_retry=turns - sum(one.retries for one in seen),
+        outcome=total(outcome(one) for one in seen),
     )

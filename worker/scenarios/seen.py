@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from worker.scenarios.agent import ScriptedAgent
 from worker.scenarios.expectations import Remembered
-from worker.scenarios.sightings import Kind
 from worker.scenarios.timeline import Event
 
 
@@ -33,15 +32,10 @@ class Seen:
     late: int
     """Frames that came after the caller's buffer had run dry."""
     stt_streams: int = 0
+    tts_failures: int = 0
+    """How often the voice failed for good, as it was told to."""
+    tts_retries: int = 0
+    """How often the voice was given a text again on which it had failed."""
+    failed: frozenset[int] = frozenset()
+    """Turns for which an error was noted."""
     interruptions_told: int = 0
-
-    @property
-    def turns(self) -> int:
-        """How many turns of the caller were understood."""
-        return sum(event.kind is Kind.UNDERSTOOD for event in self.events)
-
-    @property
-    def retries(self) -> int:
-        """How many questions were asked again for a turn that was certain already."""
-        certain = [question.turn for question in self.agent.questions if question.committed]
-        return len(certain) - len(set(certain))

@@ -195,5 +195,8 @@ class _Conversation:
             seconds=asyncio.get_running_loop().time(),
             late=self._gateway.late,
             stt_streams=getattr(self._engines.stt, "streams", 0),
+            tts_failures=getattr(self._engines.tts, "failures", 0),
+            tts_retries=getattr(self._engines.tts, "retries", 0),
+            failed=self._log.failed(),
             interruptions_told=getattr(self._engines.s2s, "interruptions", 0),
         )

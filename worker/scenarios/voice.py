@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 
 from providers.mock.tones import speak
 from voicebackend.audio import SAMPLE_BYTES
-from voicebackend.errors import PipelineError
+from voicebackend.errors import ConnectionFailed, PipelineError
 from voicebackend.interfaces import TextToSpeech, WordTime
 from worker.scenarios.format import TtsScript
 
@@ -30,13 +30,16 @@ class ScriptedTts(TextToSpeech):
         self.sample_rate = script.sample_rate
         self.texts: list[str] = []
         """What it was given to say, in order."""
+        self.failures = self.retries = 0
+        """Texts that it failed on and was not given again; texts that it was given again."""
+        self._failed_on: str | None = None
 
     async def synthesize(self, text: str) -> AsyncIterator[bytes | WordTime]:
         """Yield the text as tones, and each word's time before its audio."""
-        self.texts.append(text)
+        self._note(text)
         await asyncio.sleep(self._script.delay)
         if len(self.texts) in self._script.fails_on:
-            raise PipelineError("scripted tts", "scripted failure")
+            self._fail(text)
         at_s = 0.0
         for word, pcm in self._words(text):
             seconds = len(pcm) / SAMPLE_BYTES / self.sample_rate
@@ -46,6 +49,20 @@ class ScriptedTts(TextToSpeech):
             at_s += seconds
             await asyncio.sleep(seconds / self._script.speed)
         yield bytes(round(_BREATH_S * self.sample_rate) * SAMPLE_BYTES)
+
+    def _note(self, text: str) -> None:
+        self.texts.append(text)
+        if text == self._failed_on:
+            self.failures -= 1
+            self.retries += 1
+        self._failed_on = None
+
+    def _fail(self, text: str) -> None:
+        self.failures += 1
+        if self._script.retryable:
+            self._failed_on = text
+            raise ConnectionFailed("scripted tts", "scripted failure")
+        raise PipelineError("scripted tts", "scripted failure")
 
     def _words(self, text: str) -> Iterator[tuple[str, bytes]]:
         for word in re.findall(r"\S+\s*", text):

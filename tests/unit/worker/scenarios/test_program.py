@@ -63,7 +63,7 @@ def test_the_report_for_programs_has_everything(good: Path, bad: Path, tmp_path:
     """With each event and its time."""
     main([str(good), str(bad), "--json", str(tmp_path / "report.json")])
     report = json.loads((tmp_path / "report.json").read_text())
-    assert (report["passed"], report["turns"], report["without_retry"]) == (1, 2, 2)
+    assert (report["passed"], report["turns"], report["without_retry"], report["share"]) == (1, 2, 2, 1.0)
     assert [scenario["ok"] for scenario in report["scenarios"]] == [True, False]
     kinds = [event["kind"] for event in report["scenarios"][0]["events"]]
     assert kinds[0] == "connected"
