@@ -18,7 +18,7 @@ def test_a_scenario_goes_as_it_says_with_real_engines(name: str) -> None:
     """Interrupted, not interrupted, and remembered as it was heard."""
     result = run_file(FOLDER / f"{name}.yaml", audio=True)
     assert result.ok, "\n".join(details(result))
-    assert result.turns >= 1
+    assert result.outcome.turns >= 1
 
 
 def test_real_engines_in_virtual_time_do_the_same_twice() -> None:
