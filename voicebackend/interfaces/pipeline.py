@@ -72,7 +72,10 @@ class Pipeline:
         """Hear a key."""
 
     def say(self, pcm: bytes) -> None:
-        """Play the application's own audio to the caller, 16 kHz; nothing where the provider speaks alone."""
+        """Play the application's own audio to the caller, 16 kHz; nothing where the provider speaks alone.
+
+        It waits until nobody speaks, bounded inside, and may be interrupted; the history does not know of it.
+        """
 
     async def aclose(self) -> None:
         """End the conversation and everything it started."""

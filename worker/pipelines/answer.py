@@ -121,11 +121,14 @@ class Answer:
             await self._noting
         elif self._committed.is_set():
             played_ms = await self.playout.heard_ms()
-            if self._sayings:
-                await self._mouth.cut_off(_played_of(self._sayings[-1], played_ms))
+            await self._voice_cut_off(played_ms)
             text = heard(self._sayings, played_ms)
             await self._note(text, interrupted=True)
             logger.info("turn interrupted", extra={"turn": self.turn, "characters": len(text)})
+
+    async def _voice_cut_off(self, played_ms: float) -> None:
+        if self._sayings:
+            await self._mouth.cut_off(_played_of(self._sayings[-1], played_ms))
 
     async def _run(self) -> None:
         """Answer; an agent that fails costs the turn, not the session."""

@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 from voicebackend.agents import uninterruptible
-from voicebackend.audio import PIPELINE_RATE
 from voicebackend.conversation import Conversation
 from voicebackend.errors import VoiceBackendError
 from voicebackend.events import Error, State, Transcript
@@ -17,11 +16,11 @@ from voicebackend.interfaces import Pipeline, TransportLink
 from voicebackend.session import PIPELINE_TRANSITIONS, PipelineState, advance
 from voicebackend.streams import Frame
 from voicebackend.telemetry import ERROR_CODE, errors_total, frames_dropped
+from worker.pipelines.clip import Clip
 from worker.pipelines.floor import Floor
 from worker.pipelines.hearing import Heard, Hearing, Utterance
 from worker.pipelines.mouth import Mouth
 from worker.pipelines.parts import Agent, Log
-from worker.pipelines.playout import Playout
 from worker.pipelines.presence import Presence
 from worker.turns.silence import Silence
 
@@ -57,6 +56,7 @@ class Dialogue(Pipeline):
         self._greeted = False
         self._waiting: Utterance | None = None
         self._answering = asyncio.Lock()
+        self._clips: asyncio.Queue[bytes] = asyncio.Queue(MAX_ANNOUNCEMENTS)
         self._tasks: set[asyncio.Task[None]] = set()
         self._running: list[asyncio.Task[str]] = []
 
@@ -100,11 +100,12 @@ class Dialogue(Pipeline):
         self._minded()
 
     def say(self, pcm: bytes) -> None:
-        """Play the application's audio once the agent is silent."""
-        if len(self._tasks) >= MAX_ANNOUNCEMENTS:
+        """Play the application's audio once nobody speaks; it may be interrupted like the agent."""
+        if self._clips.full():
             frames_dropped.add(1, {"where": "announcements"})
             return
-        self._own(self._mouth.play(Playout(self._link, self._next_turn()), pcm, PIPELINE_RATE), "announcement")
+        self._clips.put_nowait(pcm)
+        self._minded()
 
     def greet(self) -> None:
         """Tell a caller who has just connected what the conversation is doing; the first time, greet."""
@@ -232,11 +233,32 @@ class Dialogue(Pipeline):
         self._minded()
 
     def _minded(self) -> None:
-        """Count silence if there is any."""
-        if self._greeted and not (self._floor.taken or self._ear.hears_speech or self._ear.deaf):
+        """Count silence if there is any, or break it with the application's audio that waits for it."""
+        silent = self._greeted and not (self._floor.taken or self._ear.hears_speech or self._ear.deaf)
+        if silent and not self._clips.empty() and not self._prepares:
+            self._play_clip()
+        if silent and not self._floor.taken:
             self._presence.quiet()
         else:
             self._presence.active()
+
+    @property
+    def _prepares(self) -> bool:
+        """Whether the agent is about to take the floor."""
+        return self._answering.locked() or self._waiting is not None or self._floor.guessing
+
+    def _play_clip(self) -> None:
+        clip = Clip(
+            self._next_turn(),
+            self._clips,
+            mouth=self._mouth,
+            link=self._link,
+            log=self._log,
+            settings=self._settings,
+            on_state=self._to,
+        )
+        self._floor.take(clip)
+        clip.announce()
 
     def _next_turn(self) -> int:
         self._turn += 1

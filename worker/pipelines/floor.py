@@ -76,6 +76,11 @@ class Floor:
         """Whether the agent thinks or speaks."""
         return self._answer is not None
 
+    @property
+    def guessing(self) -> bool:
+        """Whether the agent has begun on what the caller seems to have said."""
+        return self._guess is not None
+
     async def settled(self) -> None:
         """Return when what was cut off has been noted down: before that, nothing else may be."""
         while self._cutting:

@@ -101,6 +101,21 @@ class Mouth:
         """Like ``say``, but play audio that comes with its text, as one saying that grows; PCM at the engine's rate."""
         await self._run(lambda ready: self._convert(saying, audio, ready, progress), playout, progress, may_play)
 
+    async def play(
+        self,
+        playout: Playout,
+        saying: Saying,
+        audio: AsyncGenerator[bytes, None],
+        progress: Progress,
+        *,
+        sample_rate: int,
+        may_play: asyncio.Event,
+    ) -> None:
+        """Like ``relay``, but play audio of the application's own, s16le at any rate, which no processor sees."""
+        await self._run(
+            lambda ready: self._convert(saying, audio, ready, progress, sample_rate), playout, progress, may_play
+        )
+
     async def cut_off(self, played_ms: float) -> None:
         """Hear that speech was cut off when so much of its last clause had been played."""
         if self._on_cut is not None:
@@ -122,26 +137,24 @@ class Mouth:
             raise failed
 
     async def _convert(
-        self, saying: Saying, audio: AsyncGenerator[bytes, None], ready: asyncio.Queue[Piece | None], progress: Progress
+        self,
+        saying: Saying,
+        audio: AsyncGenerator[bytes, None],
+        ready: asyncio.Queue[Piece | None],
+        progress: Progress,
+        own_rate: int | None = None,
     ) -> None:
+        """Bring audio to the caller's rate: the engine's, or with a rate of its own the application's."""
         self._tune()
+        finish = self._finish if own_rate is None else self._limit
+        resampler = self._resampler if own_rate is None else Resampler(own_rate, self._rate)
         progress.clause_ready(saying)
         async with aclosing(audio):
             async for made in audio:
                 for piece in _sliced(made):
-                    await self._finish(saying, self._resampler.process(piece), ready)
-        await self._finish(saying, self._resampler.flush(), ready)
+                    await finish(saying, resampler.process(piece), ready)
+        await finish(saying, resampler.flush(), ready)
         saying.complete = True
-
-    async def play(self, playout: Playout, pcm: bytes, sample_rate: int) -> None:
-        """Play audio of the application's own; returns when it has been played."""
-        async with self._busy:
-            resampler = Resampler(sample_rate, self._link.sample_rate)
-            for piece in _sliced(pcm):
-                await playout.write(resampler.process(piece))
-            await playout.write(resampler.flush())
-            await playout.flush()
-            await playout.played()
 
     async def _synthesise(
         self,
@@ -191,6 +204,9 @@ class Mouth:
     async def _finish(self, saying: Saying, pcm: bytes, ready: asyncio.Queue[Piece | None]) -> None:
         if self._processors:
             pcm = await self._processors.process(pcm, stage=self._stage, sample_rate=self._rate)
+        await self._limit(saying, pcm, ready)
+
+    async def _limit(self, saying: Saying, pcm: bytes, ready: asyncio.Queue[Piece | None]) -> None:
         pcm = self._limiter.process(pcm)
         if pcm:
             saying.made_ms += len(pcm) / SAMPLE_BYTES / self._rate * 1000
