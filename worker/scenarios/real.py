@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +16,8 @@ from providers.registry import ENGINES
 from providers.transcribe import transcribe
 from voicebackend.audio import PIPELINE_RATE, resample, to_pcm, to_samples
 from voicebackend.codecs.wav import read_wav
-from voicebackend.interfaces import Engine, Engines, Recognition, SpeechToText, SttStream
+from voicebackend.errors import VoiceBackendError
+from voicebackend.interfaces import Engine, Engines, Recognition, SpeechToText, SttStream, TextToSpeech, WordTime
 from worker.scenarios.format import Scenario
 from worker.scenarios.loudspeaker import Turn
 from worker.scenarios.sounds import shape
@@ -132,6 +134,30 @@ class CountedStt(SpeechToText):
         return await self._stt.stream(on_partial)
 
 
+class CountedTts(TextToSpeech):
+    """A voice that counts the texts it is given again after it failed on them."""
+
+    name = "counted"
+
+    def __init__(self, tts: TextToSpeech) -> None:
+        super().__init__()
+        self._tts, self.sample_rate = tts, tts.sample_rate
+        self.retries = 0
+        self._failed_on: str | None = None
+
+    async def synthesize(self, text: str) -> AsyncIterator[bytes | WordTime]:
+        """Yield what the voice makes of it."""
+        self.retries += text == self._failed_on
+        self._failed_on = None
+        try:
+            async with aclosing(self._tts.synthesize(text)) as audio:  # type: ignore[type-var]
+                async for made in audio:
+                    yield made
+        except VoiceBackendError:
+            self._failed_on = text
+            raise
+
+
 class RealCast:
     """The engines that provider ``local`` takes by itself; loaded once per process."""
 
@@ -158,7 +184,10 @@ class RealCast:
     def engines(self, scenario: Scenario) -> Engines:
         """Return the engines."""
         del scenario
-        return replace(self._engines, stt=CountedStt(self._engines.stt)) if self._engines.stt else self._engines
+        stt, tts = self._engines.stt, self._engines.tts
+        assert stt is not None  # noqa: S101 - the cast has both
+        assert tts is not None  # noqa: S101
+        return replace(self._engines, stt=CountedStt(stt), tts=CountedTts(tts))
 
 
 @lru_cache(maxsize=1)

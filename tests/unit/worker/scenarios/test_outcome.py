@@ -6,12 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from voicebackend.errors import ConnectionFailed
 from worker.scenarios.agent import ScriptedAgent
+from worker.scenarios.format import TtsScript
 from worker.scenarios.outcome import Outcome, asked_again, total
+from worker.scenarios.real import CountedTts
 from worker.scenarios.replies import AgentScript
 from worker.scenarios.report import summary, to_json
 from worker.scenarios.runner import Result, run_file
 from worker.scenarios.timeline import Timeline
+from worker.scenarios.voice import ScriptedTts
 
 TWO_TURNS = """\
 name: Two questions are asked
@@ -92,3 +96,19 @@ async def test_a_question_that_is_asked_again_for_a_turn_that_is_certain_is_a_re
     assert asked_again(agent.questions) == 0
     agent.ask(1, "what is my balance")
     assert asked_again(agent.questions) == 1
+
+
+async def test_a_real_voice_is_counted_too() -> None:
+    """A text that it is given again after it failed is a retry; the same text said twice is none."""
+    voice = CountedTts(ScriptedTts(TtsScript(fails_on=(2,), retryable=True)))
+
+    async def say() -> bool:
+        return any([isinstance(made, bytes) async for made in voice.synthesize("a")])
+
+    assert await say()
+    with pytest.raises(ConnectionFailed):
+        await say()
+    assert voice.retries == 0
+    assert await say()
+    assert await say()
+    assert voice.retries == 1
