@@ -5,8 +5,8 @@ Only a hint. Whether the caller paused is for the detector to say; in noise as l
 
 from __future__ import annotations
 
-DROP_DB = 25.0
-"""Below the voice's own level that is hush: more than between vowels and consonants."""
+DROP_DB = 18.0
+"""Below the voice's own level that is hush: syllables differ by less for as long as this takes."""
 LEAST_DROP_DB = 12.0
 """Where the line's noise leaves no room for that: this, if it is down at the noise."""
 AT_NOISE_DB = 6.0
