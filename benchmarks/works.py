@@ -60,7 +60,9 @@ def _peers() -> Work:
         "tts": {"delay": TTS_FIRST_S, "audio": [_hum(1.0, RATE)], "piece": 0.1, "speed": 5, "sample_rate": RATE},
     }
     engines = {"vad_provider": "mock", "turn_detection_provider": "mock", "noise_cancellation_provider": "none"}
-    waits = {"conversation": {"endpointing": {"eager": False}}}  # the script's recogniser, too, waits for 200 ms of quiet
+    waits = {
+        "conversation": {"endpointing": {"eager": False}}
+    }  # the script's recogniser, too, waits for 200 ms of quiet
     return Work(
         name="peers",
         pipeline="stt_tts",

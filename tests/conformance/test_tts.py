@@ -27,7 +27,8 @@ LONG = " ".join(SENTENCES * 20)
 
 def chunks(engine: TextToSpeech, text: str) -> Any:
     """Open the engine's iterator so that it is closed at the end."""
-    return aclosing(engine.synthesize(text))
+    made: Any = engine.synthesize(text)
+    return aclosing(made)
 
 
 async def say(engine: TextToSpeech, text: str) -> bytes:

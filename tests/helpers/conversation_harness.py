@@ -73,7 +73,7 @@ class Asked:
     async def deltas(self) -> AsyncIterator[str]:
         """Do as the script says."""
         for piece in self._answer:
-            if isinstance(piece, float):
+            if isinstance(piece, float | int):
                 await asyncio.sleep(piece)
             elif isinstance(piece, Exception):
                 raise piece

@@ -20,6 +20,7 @@ from voicebackend.interfaces import (
     TurnEvidence,
     VadStream,
     VoiceActivityDetector,
+    WordTime,
 )
 
 LETTER_S = 0.06
@@ -152,7 +153,7 @@ class Voice(TextToSpeech):
     calls: int = 0
     said: list[str] = field(default_factory=list)
 
-    async def synthesize(self, text: str) -> AsyncIterator[bytes]:
+    async def synthesize(self, text: str) -> AsyncIterator[bytes | WordTime]:
         """Yield the audio."""
         self.calls += 1
         error = self.errors.get(self.calls)

@@ -65,7 +65,7 @@ class Pipeline:
     def played(self, turn: int, ms: float, *, final: bool = False) -> None:
         """Hear how much of a turn the caller has heard; ``final`` after a pause or clear: no more than this."""
 
-    def hold(self, on: bool) -> None:  # noqa: FBT001 - one fact, named by the method
+    def hold(self, on: bool) -> None:
         """Put the caller on hold, or take it off: nobody is heard meanwhile, and silence is not counted."""
 
     def dtmf(self, digit: str) -> None:

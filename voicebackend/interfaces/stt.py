@@ -31,8 +31,9 @@ class SttStream:
     async def pause(self) -> None:
         """Hear that the caller may have finished: an engine starts on the result, and reports it, ``flushed``.
 
-        The end of the turn is decided on that report, so an engine that can makes it, also if it is not news. More audio
-        may still come. If it is speech, the caller pauses again after it; then nothing is reported of the pause before.
+        The end of the turn is decided on that report, so an engine that can makes it, also if it is not news. More
+        audio may still come. If it is speech, the caller pauses again after it; then nothing is reported of the pause
+        before.
         """
 
     async def finish(self) -> Recognition:

@@ -12,8 +12,8 @@ import pytest
 from voicebackend.audio import to_samples
 from voicebackend.cli.script import check_latency, check_trace, check_turn, read_script
 from voicebackend.cli.target import find_target
-from voicebackend.codecs.wav import read_wav, write_wav
 from voicebackend.cli.words import word_error, words
+from voicebackend.codecs.wav import read_wav, write_wav
 from voicebackend.errors import ConnectionFailed, InvalidConfig, InvalidFormat
 
 
