@@ -116,7 +116,8 @@ class Floor:
             return  # nothing that a verdict depends on has changed
         self._known = known
         onset = self._onset = self._onset or _onset(answer)
-        self._do(verdict(_overlap(heard, onset, answer), self._settings.barge_in))
+        overlap = _overlap(heard, onset, answer)
+        self._do(verdict(overlap, self._settings.barge_in), overlap)
 
     def counts(self, utterance: Utterance) -> bool:
         """Tell whether what was said over the agent is to be answered; the overlap is over with it."""
@@ -125,7 +126,7 @@ class Floor:
             return True
         heard = Heard(speech_s=utterance.speech_s, text=utterance.text, settled=True)
         overlap = _overlap(heard, onset, answer)
-        self._do(verdict(overlap, self._settings.barge_in))
+        self._do(verdict(overlap, self._settings.barge_in), overlap)
         return not onset.interruptible or is_answer(overlap, self._settings.barge_in)
 
     def nothing(self) -> None:
@@ -134,14 +135,15 @@ class Floor:
         self._do(Verdict.RESUME)
         self._drop_guess()
 
-    def _do(self, decided: Verdict) -> None:
+    def _do(self, decided: Verdict, overlap: Overlap | None = None) -> None:
         answer = self._answer
         if answer is None or decided not in PLAYING or self._playing not in PLAYING[decided][0]:
             return
         if decided is Verdict.RESUME and self._on_hold:
             return
         self._playing = PLAYING[decided][1]
-        logger.info("speech over the agent", extra={"turn": answer.turn, "verdict": str(decided)})
+        why = overlap.inputs() if overlap else {}
+        logger.info("speech over the agent", extra={"turn": answer.turn, "verdict": str(decided), **why})
         match decided:
             case Verdict.HOLD:
                 answer.playout.hold()

@@ -76,6 +76,7 @@ class ModelEar:
             VoiceBackendError: the model failed.
 
         """
+        failure: BaseException | None = None
         try:
             async with asyncio.TaskGroup() as group:
                 others = [
@@ -88,7 +89,9 @@ class ModelEar:
                 for other in others:
                     other.cancel()
         except* VoiceBackendError as failed:
-            raise failed.exceptions[0] from None
+            failure = failed.exceptions[0]
+        if failure is not None:  # not within except*, which would wrap it again
+            raise failure
 
     def answered(self) -> Utterance:
         """Hear that the model answers the speech under way, whose words may still come; returns when it was."""

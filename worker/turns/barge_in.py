@@ -73,6 +73,18 @@ class Overlap:
     """What the agent has been saying."""
     interruptible: bool = True
 
+    def inputs(self) -> dict[str, float | bool | None]:
+        """Return what a verdict was given on, for the log: numbers, never words."""
+        return {
+            "speech_s": round(self.speech_s, 3),
+            "silence_s": round(self.silence_s, 3),
+            "heard_s": round(self.heard_s, 3),
+            "remaining_s": None if self.remaining_s is None else round(self.remaining_s, 3),
+            "words": len(words(self.text)),
+            "settled": self.settled,
+            "interruptible": self.interruptible,
+        }
+
 
 def verdict(overlap: Overlap, settings: BargeIn) -> Verdict:
     """Return what to do now; ask again whenever something is new."""

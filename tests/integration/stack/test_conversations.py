@@ -21,7 +21,7 @@ async def test_a_call_goes_all_the_way_and_is_remembered(client: StackClient) ->
         await call.say("one")
         await call.until("audio_end", turn=1)
         await call.until("state", state="listening")
-        assert spoken(bytes(call.audio), RATE) == "one 0."
+        assert spoken(bytes(call.audio), RATE) == "one zero."
         await call.say("two")
         said = await call.until("transcript", role="agent", final=True, turn=2)
     assert said["text"] == "two 2."
@@ -37,7 +37,7 @@ async def test_two_sessions_never_mix(client: StackClient) -> None:
             await call.say(canary)
             await call.until("audio_end", turn=1)
             await call.until("state", state="listening")
-            assert spoken(bytes(call.audio), RATE) == f"{canary} 0."
+            assert spoken(bytes(call.audio), RATE) == f"{canary} zero."
             return json.dumps(call.events) + call.session
 
     told = await asyncio.gather(*(hold(canary) for canary in canaries))

@@ -31,6 +31,7 @@ CLIENT = [
     events.Start(sample_rate=16_000),
     events.Played(turn=1, ms=20.0),
     events.Dtmf(digit="#"),
+    events.Hold(on=True),
     events.Stop(),
 ]
 

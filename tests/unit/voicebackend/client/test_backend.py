@@ -41,6 +41,7 @@ async def test_a_session_is_asked_for_as_the_api_wants_it(double: ControlDouble,
             "memory_config": {},
             "orchestration_config": {},
             "rag_config": {},
+            "conversation": {},
         },
     )
     assert session.id == SESSION
