@@ -13,8 +13,8 @@ Note = TypeVar("Note")
 
 QUEUE_FRAMES = 300
 """Frames that may wait to be heard: 6 s; then the oldest go."""
-GAP_S = 0.06
-"""Seconds without audio within a turn that are taken for silence: a muted or lost caller."""
+GAP_S = 0.2
+"""Seconds without audio within a turn that are taken for silence, a muted or lost caller: more than jitter."""
 CONFIRM_S = 0.01
 """Seconds given to audio that is here already and was not read yet, because this process was busy."""
 STEP_S = 0.02
