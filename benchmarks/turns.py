@@ -86,7 +86,7 @@ def _seen(work: Work, sessions: int, tally: Tally) -> dict[str, Any]:
         "e2e_ms": percentiles(tally.e2e),
         "scripted_ms": round(work.scripted_s * 1000),
         "overhead_ms": percentiles(tally.e2e, less=work.scripted_s * 1000),
-        "stages_p50_ms": {stage: percentiles(times)["p50"] for stage, times in tally.stages.items()},
+        "stages_ms": {stage: percentiles(times) for stage, times in tally.stages.items()},
         "barge_ins": len(tally.barge_in),
         "barge_in_ms": percentiles(tally.barge_in),
         "scripted_barge_in_ms": None if work.recorded else round((ONSET_S - _FRAME_S) * 1000),

@@ -22,7 +22,7 @@ from voicebackend._redis import redis_errors
 from voicebackend.config import BackendConfig
 from voicebackend.config_watch import CONFIG_TTL_S, ConfigWatch
 from voicebackend.errors import InvalidConfig
-from voicebackend.streams import Keys
+from voicebackend.keys import Keys
 
 LOOK_S = 1.0
 """Seconds between looks."""

@@ -15,9 +15,9 @@ from control.live_config import LiveConfig
 from control.sessions.log import SessionLogs
 from control.sessions.store import SessionStore
 from voicebackend.channel import Sender
+from voicebackend.keys import Keys
 from voicebackend.publisher import Publisher
 from voicebackend.settings import Deployment
-from voicebackend.streams import Keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -190,5 +190,5 @@ def level_dbfs(pcm: bytes) -> float:
     """Return the root mean square level relative to full scale, -120 dB for silence."""
     if not pcm:
         return -120.0
-    samples = to_floats(pcm)
-    return max(-120.0, 10 * math.log10(float(samples @ samples) / len(samples) + 1e-12))
+    samples = to_samples(pcm).astype(np.float32)
+    return max(-120.0, 10 * math.log10(float(samples.dot(samples)) / (len(samples) * 32768.0**2) + 1e-12))

@@ -24,7 +24,7 @@ from voicebackend.streams import FIELD, MAX_BUNDLE, MAX_FRAMES, STREAM_TTL_S, Fr
 logger = logging.getLogger(__name__)
 
 FLUSH_S = 0.004
-"""Seconds within which what goes to the same stream shares an entry: half of it is what a busy stream adds."""
+"""Seconds within which audio for the same stream shares an entry: half of it is what a busy stream adds."""
 BUFFER_S = 6.0
 """Seconds of frames kept while Redis does not answer."""
 MAX_PENDING = 20_000
@@ -33,6 +33,8 @@ MAX_ENTRIES = 30_000
 """Entries in a stream whose owner does not trim it: about a minute at one per flush."""
 _ADD_OPTIONS = (b"NOMKSTREAM", b"MAXLEN", b"~", MAX_ENTRIES, b"*")
 _AUDIO = frozenset({Kind.AUDIO_IN, Kind.AUDIO_OUT, Kind.PLAY})
+_PATIENT = _AUDIO | {Kind.PLAYED}
+"""What comes many times a second; everything else goes at once, and what waits goes with it."""
 _FRAME_OVERHEAD = 64
 
 
@@ -45,7 +47,7 @@ class Sender:
     def __init__(self, redis: Redis | Wire, *, flush_s: float = FLUSH_S) -> None:
         self._wire, self._flush_s = Wire.over(redis), flush_s
         self._pending: dict[str, deque[Frame]] = {}
-        self._wake = asyncio.Event()
+        self._wake, self._urgent = asyncio.Event(), asyncio.Event()
         self._lock = asyncio.Lock()
         self.dropped = 0
         """Frames given up: no such stream, too many, or too old."""
@@ -60,15 +62,19 @@ class Sender:
             self._make_room(queue)
         queue.append(frame)
         self._wake.set()
+        if frame.kind not in _PATIENT:
+            self._urgent.set()
 
     async def run(self) -> None:
         """Flush whenever there is something, until cancelled."""
-        last, failures = 0.0, 0
+        loop, last, failures = asyncio.get_running_loop(), 0.0, 0
         while True:
             await self._wake.wait()
             wait = last + self._flush_s - time.monotonic()
-            if wait > 0:
-                await asyncio.sleep(wait)
+            if wait > 0 and not self._urgent.is_set():
+                alarm = loop.call_later(wait, self._urgent.set)
+                await self._urgent.wait()
+                alarm.cancel()
             last = time.monotonic()
             try:
                 await self._flush()
@@ -89,6 +95,7 @@ class Sender:
         """Write what is queued now; what comes meanwhile waits for the next time."""
         async with self._lock:
             self._wake.clear()
+            self._urgent.clear()
             batch = [(stream, _take(queue)) for stream, queue in self._pending.items() if queue]
             try:
                 if batch:

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from voicebackend.config import BackendConfig
 from voicebackend.errors import VoiceBackendError
-from voicebackend.streams import Keys
+from voicebackend.keys import Keys
 
 logger = logging.getLogger(__name__)
 

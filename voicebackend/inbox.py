@@ -12,7 +12,8 @@ from redis.exceptions import RedisError
 from voicebackend import channel
 from voicebackend._background import Background
 from voicebackend._redis import connect, redis_errors
-from voicebackend.streams import INBOX_WINDOW_S, Frame, Keys
+from voicebackend.keys import Keys
+from voicebackend.streams import INBOX_WINDOW_S, Frame
 
 logger = logging.getLogger(__name__)
 

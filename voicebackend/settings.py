@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from voicebackend.errors import InvalidConfig
-from voicebackend.streams import Keys
+from voicebackend.keys import Keys
 
 DEFAULT_REDIS = "redis://127.0.0.1:6379/0"
 DEFAULT_PORT = 8080

@@ -1,4 +1,4 @@
-"""The wire format between processes: every Redis key, and the binary codec of what the streams carry.
+"""The wire format between processes: the binary codec of what the streams carry.
 
 Pure: no Redis, no clock. A stream entry has one field, ``b``, holding a *bundle*: a header and the frames of all
 sessions that had something for that stream within the flush time. All integers are little-endian; the tables stand in
@@ -58,6 +58,8 @@ class Kind(IntEnum):
     """Audio from the application to the caller: 16 kHz PCM."""
     HOLD = 9
     """The caller is put on hold, or taken off it; JSON ``{on}``."""
+    PLAYOUT = 10
+    """How far playout is, answering ``ADOPT``; JSON ``{turn, received_ms, played_ms, paused, sample_rate, inbox}``."""
     AGENT_STARTED = 16
     """An agent's task claimed (``turn``, ``attempt``)."""
     AGENT_DELTA = 17
@@ -70,10 +72,32 @@ class Kind(IntEnum):
     """Agent audio at the caller's rate; ``turn``, and ``seq`` counting up within the epoch."""
     EVENT = 33
     """A text message for the caller, as JSON; control of playout (clear, pause, ...) included."""
+    ADOPT = 34
+    """A new holder of the lane speaks for this session: tell it how far playout is; JSON ``{}``."""
     CALL = 64
     """A call to an object in another process; see ``voicebackend.remote``."""
     RESULT = 65
     """The answer to a call."""
+
+
+class EntryId(NamedTuple):
+    """Where an entry stands in its stream: ids are in order as tuples are."""
+
+    ms: int = 0
+    """Redis's clock when it was added, milliseconds since the epoch."""
+    seq: int = 0
+
+    @classmethod
+    def parse(cls, raw: bytes | str) -> EntryId:
+        """Read ``ms-seq``; raises InvalidFormat."""
+        text = raw.decode("ascii", "replace") if isinstance(raw, bytes) else raw
+        ms, _, seq = text.partition("-")
+        if not (ms.isdecimal() and seq.isdecimal()):
+            raise InvalidFormat("entry_id", "an entry's id is two numbers with a dash between them")
+        return cls(int(ms), int(seq))
+
+    def __str__(self) -> str:
+        return f"{self.ms}-{self.seq}"
 
 
 class Frame(NamedTuple):
@@ -185,93 +209,3 @@ def decode_bundle(data: bytes) -> list[Frame]:
 
 
 _KINDS = {int(kind): kind for kind in Kind}
-
-
-class Keys:
-    """Every Redis key, by what it holds. One lane's keys share a hash tag: Redis Cluster keeps them together."""
-
-    def __init__(self, prefix: str = "vb") -> None:
-        self.prefix = prefix
-
-    def lane(self, lane: int) -> str:
-        """In ``audio``: stream of everything addressed to the lane's sessions."""
-        return f"{self.prefix}:{{lane:{lane}}}:in"
-
-    def lane_epoch(self, lane: int) -> str:
-        """In ``audio``: the lane's epoch, for fencing next to the stream."""
-        return f"{self.prefix}:{{lane:{lane}}}:epoch"
-
-    def inbox(self, owner: str) -> str:
-        """In ``audio``: stream of what goes to one gateway's callers, or of calls to one process."""
-        return f"{self.prefix}:inbox:{owner}"
-
-    def lease(self, lane: int) -> str:
-        """In ``state``: ``worker:epoch`` of who holds the lane."""
-        return f"{self.prefix}:lease:{lane}"
-
-    def last_epoch(self) -> str:
-        """In ``state``: hash of the last epoch issued for each lane. Permanent."""
-        return f"{self.prefix}:epochs"
-
-    def lane_sessions(self, lane: int) -> str:
-        """In ``state``: set of the sessions that have a slot in the lane."""
-        return f"{self.prefix}:lane:{lane}:sessions"
-
-    def worker(self, worker: str) -> str:
-        """In ``state``: hash of what a worker announces; disappears with it."""
-        return f"{self.prefix}:worker:{worker}"
-
-    def workers(self) -> str:
-        """In ``state``: sorted set of workers by when they were last seen."""
-        return f"{self.prefix}:workers"
-
-    def config(self) -> str:
-        """In ``state``: hash ``{version, config}`` of a configuration given by ``update_config``."""
-        return f"{self.prefix}:config"
-
-    def session(self, session: str) -> str:
-        """In ``state``: hash, the session's record."""
-        return f"{self.prefix}:session:{session}"
-
-    def session_log(self, session: str) -> str:
-        """In ``state``: stream of the session's events, oldest first; the lane's holder appends it."""
-        return f"{self.prefix}:session:{session}:log"
-
-    def turn(self, session: str, turn: int) -> str:
-        """In ``state``: hash of a turn's attempts: by the worker ``current``, ``said``, ``committed``, ``cancelled``.
-
-        By the task ``claimed`` and ``once:<key>``. ``said`` is what the current attempt is to answer.
-        """
-        return f"{self.prefix}:session:{session}:turn:{turn}"
-
-    def sessions(self, tenant: str) -> str:
-        """In ``state``: sorted set of a tenant's sessions by when they were created."""
-        return f"{self.prefix}:tenant:{tenant}:sessions"
-
-    def live_sessions(self) -> str:
-        """In ``state``: sorted set of the sessions that are not over, by when the reaper looks at them."""
-        return f"{self.prefix}:live"
-
-    def used_token(self, token_id: str) -> str:
-        """In ``state``: present while a token that was used could still be replayed."""
-        return f"{self.prefix}:used:{token_id}"
-
-    def token_secret(self) -> str:
-        """In ``state``: the key that signs tokens, where the deployment gives none. Permanent."""
-        return f"{self.prefix}:token-secret"
-
-    def resume(self, session: str) -> str:
-        """In ``state``: id of the one resume token that is good now."""
-        return f"{self.prefix}:session:{session}:resume"
-
-    def leader(self, role: str) -> str:
-        """In ``state``: the process that leads in this role."""
-        return f"{self.prefix}:leader:{role}"
-
-    def dead_letters(self) -> str:
-        """In ``state``: stream of tasks that were given up, with the reason; capped. Permanent."""
-        return f"{self.prefix}:dead-letters"
-
-    def permanent(self) -> frozenset[str]:
-        """Return the keys that may live without a time to live."""
-        return frozenset({self.last_epoch(), self.token_secret(), self.dead_letters()})

@@ -10,7 +10,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from providers.registry import PROVIDERS
-from voicebackend.streams import Keys
+from voicebackend.keys import Keys
 
 ANNOUNCEMENT_TTL_S = 5
 """Seconds after which a worker that says nothing more is gone."""

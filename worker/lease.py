@@ -11,7 +11,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from voicebackend.streams import Keys
+from voicebackend.keys import Keys
 
 LEASE_TTL_S = 1.5
 """Seconds that a lease lives without renewal."""

@@ -9,7 +9,8 @@ from voicebackend.audio import PIPELINE_RATE
 from voicebackend.channel import Sender
 from voicebackend.events import Message
 from voicebackend.interfaces import TransportLink
-from voicebackend.streams import Frame, Keys, Kind
+from voicebackend.keys import Keys
+from voicebackend.streams import Frame, Kind
 from voicebackend.telemetry import frames_dropped, throughput_bytes
 from worker.lane import Lane
 

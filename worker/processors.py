@@ -48,10 +48,11 @@ class Processors:
         members = [_Member(processor=processor, stages=stages_of(processor)) for processor in processors]
         members.sort(key=lambda member: member.processor.order)
         self._chains = {stage: [member for member in members if stage in member.stages] for stage in Stage}
+        self._any = any(self._chains.values())
         self._session = session
 
     def __bool__(self) -> bool:
-        return any(self._chains.values())
+        return self._any
 
     async def process(
         self, pcm: bytes, *, sample_rate: int, stage: Stage | None = None, direction: str = "in"

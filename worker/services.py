@@ -11,9 +11,9 @@ from redis.asyncio import Redis
 from voicebackend._wire import Wire
 from voicebackend.channel import Sender
 from voicebackend.hooks import AudioProcessor
+from voicebackend.keys import Keys
 from voicebackend.publisher import Publisher
 from voicebackend.remote import resolve
-from voicebackend.streams import Keys
 from worker.engines import EnginePool
 
 

@@ -11,9 +11,9 @@ from redis.asyncio import Redis
 from voicebackend._redis import redis_errors
 from voicebackend._wire import Wire
 from voicebackend.events import Message
+from voicebackend.keys import Keys
 from voicebackend.record import LOG_MAX_ENTRIES, encode_log
 from voicebackend.session import SessionState
-from voicebackend.streams import Keys
 
 
 class SessionLog:

@@ -15,10 +15,11 @@ from voicebackend._redis import redis_errors
 from voicebackend._wire import Wire
 from voicebackend.agents import SPECULATION_S
 from voicebackend.errors import AgentError, ConnectionFailed, OperationTimeout, VoiceBackendError, from_code
+from voicebackend.keys import Keys
 from voicebackend.publisher import Publisher
 from voicebackend.record import ENDED_TTL_S
 from voicebackend.retry import RetryPolicy, retrying
-from voicebackend.streams import Frame, Keys, Kind
+from voicebackend.streams import Frame, Kind
 from voicebackend.tasks import AGENTS_TURN
 from voicebackend.telemetry import span, turn_seconds
 

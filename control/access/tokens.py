@@ -18,9 +18,9 @@ from redis.asyncio import Redis
 from control.sessions.scripts import ROTATE
 from voicebackend._redis import redis_errors
 from voicebackend.errors import AuthenticationFailed
+from voicebackend.keys import Keys
 from voicebackend.record import LIVE_TTL_S
 from voicebackend.settings import Deployment
-from voicebackend.streams import Keys
 
 TOKEN_S = 60
 """Seconds for which a session token may be used."""

@@ -9,8 +9,8 @@ from redis.asyncio import Redis
 
 from voicebackend._redis import redis_errors
 from voicebackend.agents import HistoryEntry
+from voicebackend.keys import Keys
 from voicebackend.record import decode_log
-from voicebackend.streams import Keys
 
 MAX_ENTRIES = 1000
 """Entries from the log's end that are read: some hundred turns."""

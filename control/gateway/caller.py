@@ -78,10 +78,12 @@ class Caller:
             return
         self._heard_from.set()
         if frame.kind is Kind.AUDIO_OUT:
+            if self._playout.is_empty:  # else it is due after what waits already, and nothing changes before that
+                self._wake.set()
             self._playout.push_audio(frame.turn, frame.payload)
         elif frame.kind is Kind.EVENT:
             self._event(frame)
-        self._wake.set()
+            self._wake.set()
         if self._playout.is_crowded:
             self.dismiss(_too_slow())
 

@@ -19,8 +19,9 @@ from control.sessions.store import SessionStore
 from voicebackend.channel import Sender
 from voicebackend.errors import PipelineError, SessionAlreadyActive, VoiceBackendError
 from voicebackend.events import CLOSE_CODES, SUBPROTOCOL, CloseCode, Ended, Error
+from voicebackend.keys import Keys
 from voicebackend.session import SessionState, is_over
-from voicebackend.streams import Frame, Keys, Kind
+from voicebackend.streams import Frame, Kind
 from voicebackend.telemetry import attached, inject, span
 
 logger = logging.getLogger(__name__)

@@ -7,8 +7,8 @@ from typing import Any
 from redis.asyncio import Redis
 
 from voicebackend._redis import redis_errors
+from voicebackend.keys import Keys
 from voicebackend.record import SessionRecord
-from voicebackend.streams import Keys
 
 
 async def is_held(redis: Redis, keys: Keys, record: SessionRecord) -> bool:

@@ -14,9 +14,9 @@ from control.sessions.store import SessionStore
 from control.sessions.stream_limit import RETRY_S, StreamLimit
 from voicebackend._redis import redis_errors
 from voicebackend.errors import OperationTimeout, SessionLimitExceeded, SessionNotFound
+from voicebackend.keys import Keys
 from voicebackend.record import SessionRecord, decode_log
 from voicebackend.session import SessionState, is_over
-from voicebackend.streams import Keys
 
 MAX_FOLLOWERS = 512
 """Logs followed at once by one process; each holds a connection."""

@@ -18,8 +18,8 @@ from control.sessions.scripts import TAKE_SLOT
 from control.sessions.workers import WorkerInfo, announced_workers
 from voicebackend._redis import redis_errors
 from voicebackend.errors import ProviderNotFound, SessionLimitExceeded
+from voicebackend.keys import Keys
 from voicebackend.record import LIVE_TTL_S
-from voicebackend.streams import Keys
 
 logger = logging.getLogger(__name__)
 

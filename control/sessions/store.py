@@ -18,6 +18,7 @@ from control.sessions import scripts
 from control.sessions.scripts import Verdict
 from voicebackend._redis import redis_errors
 from voicebackend.errors import InvalidConfig, SessionAlreadyActive, SessionNotActive, SessionNotFound
+from voicebackend.keys import Keys
 from voicebackend.record import (
     ENDED_TTL_S,
     LIVE_TTL_S,
@@ -28,7 +29,6 @@ from voicebackend.record import (
     encode_log,
 )
 from voicebackend.session import SESSION_TRANSITIONS, SessionState, is_over
-from voicebackend.streams import Keys
 
 LOOK_S = 10.0
 """Seconds after its creation at which a session that is still pending is looked at."""

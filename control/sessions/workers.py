@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 
 from voicebackend._redis import redis_errors
 from voicebackend.errors import InvalidFormat
-from voicebackend.streams import Keys
+from voicebackend.keys import Keys
 
 SEEN_S = 10.0
 """Seconds after which a worker that was not seen is not even looked up; its announcement expires sooner."""

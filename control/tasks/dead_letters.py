@@ -12,7 +12,7 @@ from redis import Redis as SyncRedis
 
 from voicebackend._redis import redis_errors
 from voicebackend.errors import as_error
-from voicebackend.streams import Keys
+from voicebackend.keys import Keys
 from voicebackend.telemetry import error_code
 
 MAX_LETTERS = 10_000

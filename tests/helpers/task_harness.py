@@ -15,10 +15,11 @@ from control.context import TaskContext
 from voicebackend import channel
 from voicebackend._redis import connect
 from voicebackend.config import BackendConfig, PipelineType
+from voicebackend.keys import Keys
 from voicebackend.record import LIVE_TTL_S, SessionRecord, decode_log
 from voicebackend.session import SessionState, Transport
 from voicebackend.settings import Deployment
-from voicebackend.streams import Frame, Keys, Kind
+from voicebackend.streams import Frame, Kind
 from voicebackend.tasks import Task
 
 LANE = 3

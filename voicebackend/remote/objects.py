@@ -11,8 +11,9 @@ from uuid import uuid4
 from voicebackend._background import Background
 from voicebackend.errors import AgentError, ErrorCode, InvalidConfig, InvalidFormat, VoiceBackendError
 from voicebackend.inbox import Inbox
+from voicebackend.keys import Keys
 from voicebackend.remote.calls import Reference, call_frame, decode, encode
-from voicebackend.streams import Frame, Keys, Kind
+from voicebackend.streams import Frame, Kind
 from voicebackend.telemetry import attached
 
 logger = logging.getLogger(__name__)

@@ -11,9 +11,10 @@ from uuid import uuid4
 
 from voicebackend.errors import InvalidFormat, OperationTimeout, from_code
 from voicebackend.inbox import Inbox
+from voicebackend.keys import Keys
 from voicebackend.remote.calls import Reference, call_frame, decode, encode
 from voicebackend.remote.objects import CANCEL
-from voicebackend.streams import Frame, Keys, Kind
+from voicebackend.streams import Frame, Kind
 from voicebackend.telemetry import inject
 
 logger = logging.getLogger(__name__)

@@ -32,8 +32,8 @@ from voicebackend import (
 )
 from voicebackend._redis import connect
 from voicebackend.errors import InvalidConfig, ProviderNotFound
+from voicebackend.keys import Keys
 from voicebackend.record import SessionRecord
-from voicebackend.streams import Keys
 
 pytestmark = pytest.mark.integration
 

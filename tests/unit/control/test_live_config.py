@@ -10,7 +10,7 @@ from fakeredis import FakeAsyncRedis
 from control.live_config import MASK, LiveConfig, changed, masked, plain
 from voicebackend.config import BackendConfig
 from voicebackend.errors import InvalidConfig
-from voicebackend.streams import Keys
+from voicebackend.keys import Keys
 
 CONFIG = BackendConfig(
     provider="livekit", provider_config={"api_key": "k", "nested": {"apiSecret": "s", "room": "r"}, "tries": 3}

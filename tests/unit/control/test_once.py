@@ -14,7 +14,7 @@ from control.agents.once import OnceInTurn
 from control.agents.turn_state import Attempt
 from voicebackend._redis import connect_sync
 from voicebackend.errors import AgentError
-from voicebackend.streams import Keys
+from voicebackend.keys import Keys
 
 TURN = Keys().turn("5" * 32, 1)
 FIRST, SECOND = Attempt(key=TURN, number=1), Attempt(key=TURN, number=2)

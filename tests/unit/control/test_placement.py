@@ -13,9 +13,9 @@ from control.sessions.placement import Candidate, Placement, Slot, able_workers,
 from control.sessions.store import SessionStore
 from control.sessions.workers import WorkerInfo, announced_workers
 from voicebackend.errors import InvalidFormat, ProviderNotFound, SessionLimitExceeded
+from voicebackend.keys import Keys
 from voicebackend.session import SessionState
 from voicebackend.settings import Deployment
-from voicebackend.streams import Keys
 
 KEYS = Keys()
 

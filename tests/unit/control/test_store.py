@@ -13,9 +13,9 @@ from fakeredis import FakeAsyncRedis
 from control.sessions.store import SessionStore
 from voicebackend.config import PipelineType
 from voicebackend.errors import InvalidConfig, SessionAlreadyActive, SessionNotActive, SessionNotFound
+from voicebackend.keys import Keys
 from voicebackend.record import ENDED_TTL_S, SessionRecord, decode_log
 from voicebackend.session import SESSION_TRANSITIONS, SessionState, Transport, is_over
-from voicebackend.streams import Keys
 
 KEYS = Keys()
 S = SessionState

@@ -14,8 +14,8 @@ from fakeredis import FakeAsyncRedis
 
 from control.access.tokens import MAX_TOKEN_S, Audience, Claims, Tokens, TokenSigner, token_secret
 from voicebackend.errors import AuthenticationFailed
+from voicebackend.keys import Keys
 from voicebackend.settings import Deployment
-from voicebackend.streams import Keys
 
 SECRET = "a-secret-that-is-long-enough-for-every-algorithm-there-is-of-this-family"
 SESSION = "a" * 32

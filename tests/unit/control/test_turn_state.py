@@ -7,7 +7,7 @@ import asyncio
 from redis.asyncio import Redis
 
 from control.agents.turn_state import Attempt, Claim, Standing, Verdict, claim, committed, standing
-from voicebackend.streams import Keys
+from voicebackend.keys import Keys
 
 TURN = Keys().turn("5" * 32, 1)
 FIRST, SECOND = Attempt(key=TURN, number=1), Attempt(key=TURN, number=2)

@@ -23,9 +23,10 @@ from voicebackend.hooks import (
     TelephonyHook,
     stages_of,
 )
+from voicebackend.keys import Keys
 from voicebackend.remote import Objects, Remote, resolve
 from voicebackend.remote.calls import Reference, decode, encode
-from voicebackend.streams import MAX_PAYLOAD, Keys
+from voicebackend.streams import MAX_PAYLOAD
 
 KEYS = Keys()
 TURN = Turn(

@@ -9,16 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voicebackend.errors import InvalidFormat
-from voicebackend.streams import (
-    MAX_FRAMES,
-    MAX_PAYLOAD,
-    Frame,
-    Keys,
-    Kind,
-    decode_bundle,
-    encode_bundle,
-    json_payload,
-)
+from voicebackend.keys import Keys
+from voicebackend.streams import MAX_FRAMES, MAX_PAYLOAD, Frame, Kind, decode_bundle, encode_bundle, json_payload
 
 frames = st.builds(
     Frame,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from redis.asyncio import Redis
 
-from voicebackend.streams import Keys
+from voicebackend.keys import Keys
 from worker.lane import Lane
 from worker.lease import LEASE_TTL_S, MUTE_S, Lease, Leases
 from worker.settings import lane_caps
