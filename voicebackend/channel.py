@@ -11,7 +11,6 @@ import logging
 import random
 import time
 from collections import deque
-from collections.abc import Iterable
 from typing import Any
 
 from redis.asyncio import Redis
@@ -19,7 +18,18 @@ from redis.exceptions import RedisError
 
 from voicebackend._wire import Wire
 from voicebackend.errors import InvalidFormat
-from voicebackend.streams import FIELD, MAX_BUNDLE, MAX_FRAMES, STREAM_TTL_S, Frame, Kind, decode_bundle, encode_bundle
+from voicebackend.streams import (
+    FIELD,
+    MAX_BUNDLE,
+    MAX_FRAMES,
+    STREAM_TTL_S,
+    Entry,
+    EntryId,
+    Frame,
+    Kind,
+    decode_bundle,
+    encode_bundle,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -190,32 +200,37 @@ class Reader:
         """Stop reading this stream."""
         self._last.pop(stream, None)
 
-    async def read(self, *, block_ms: int = 1000, count: int = 256) -> list[tuple[str, list[Frame]]]:
-        """Return new frames by stream, in order; empty after ``block_ms`` without any."""
+    async def read(self, *, block_ms: int = 1000, count: int = 256) -> list[tuple[str, list[Entry]]]:
+        """Return new entries by stream, in order; empty after ``block_ms`` without any."""
         if not self._last:
             await asyncio.sleep(block_ms / 1000)
             return []
         (reply,) = await self._wire.execute(
             (b"XREAD", b"COUNT", count, b"BLOCK", block_ms, b"STREAMS", *self._last, *self._last.values())
         )
-        found: list[tuple[str, list[Frame]]] = []
+        found: list[tuple[str, list[Entry]]] = []
         for raw_name, entries in reply or ():
             name = raw_name.decode()
             if name not in self._last or not entries:
                 continue
             self._last[name] = entries[-1][0]
-            found.append((name, self._decode(fields[1] for _, fields in entries if fields[0] == FIELD)))
+            found.append((name, [Entry(EntryId.parse(raw), self._decode(fields)) for raw, fields in entries]))
         return found
 
-    def _decode(self, bundles: Iterable[bytes]) -> list[Frame]:
-        frames: list[Frame] = []
-        for bundle in bundles:
-            try:
-                frames.extend(decode_bundle(bundle))
-            except InvalidFormat as error:
-                self.corrupt += 1
-                logger.warning("streams: entry skipped", extra={"error": error.message})
-        return frames
+    async def frames(self, *, block_ms: int = 1000) -> list[Frame]:
+        """Return new frames of all streams, as ``read``, for who does not mind where they stood."""
+        batches = await self.read(block_ms=block_ms)
+        return [frame for _, entries in batches for entry in entries for frame in entry.frames]
+
+    def _decode(self, fields: list[bytes]) -> list[Frame]:
+        if fields[0] != FIELD:
+            return []
+        try:
+            return decode_bundle(fields[1])
+        except InvalidFormat as error:
+            self.corrupt += 1
+            logger.warning("streams: entry skipped", extra={"error": error.message})
+            return []
 
 
 async def create(redis: Redis, stream: str) -> bytes:

@@ -81,9 +81,8 @@ class Inbox:
     async def _read(self) -> None:
         while True:
             try:
-                for _, frames in await self._reader.read():
-                    for frame in frames:
-                        self._on_frame(frame)
+                for frame in await self._reader.frames():
+                    self._on_frame(frame)
             except (RedisError, OSError) as error:
                 logger.warning("inbox: cannot be read", extra={"error": type(error).__name__})
                 await asyncio.sleep(random.uniform(0.05, 0.5))  # noqa: S311 - jitter

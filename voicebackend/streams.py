@@ -100,6 +100,14 @@ class EntryId(NamedTuple):
         return f"{self.ms}-{self.seq}"
 
 
+class Entry(NamedTuple):
+    """What one stream entry held."""
+
+    id: EntryId
+    frames: list[Frame]
+    """In the order in which they were sent; empty where it was no valid bundle."""
+
+
 class Frame(NamedTuple):
     """One thing said to one session. A tuple, because thousands a second are made: give its fields by name."""
 

@@ -1,8 +1,11 @@
-"""A lane as its holder knows it: the lease, whether it may speak, and the sequence of what it sent."""
+"""A lane as its holder knows it: the lease, whether it may speak, and how far it has been read."""
 
 from __future__ import annotations
 
-from worker.lease import MUTE_S, Lease
+import asyncio
+
+from voicebackend.streams import EntryId
+from worker.lease import MUTE_S, UNSURE_S, Lease
 
 
 class Lane:
@@ -12,7 +15,11 @@ class Lane:
         self.lease = lease
         self.cap = cap
         """Sessions it may hold; 0 is unlimited."""
-        self._confirmed = now
+        self.position = EntryId()
+        """The last entry that was handed to its sessions."""
+        self.wanted = asyncio.Event()
+        """Set while a session wants its checkpoint written soon."""
+        self._confirmed, self._unanswered = now, float("-inf")
 
     def __repr__(self) -> str:
         return f"<Lane {self.number} [epoch {self.epoch}, cap {self.cap}]>"
@@ -27,10 +34,23 @@ class Lane:
         """Return the epoch under which its holder speaks."""
         return self.lease.epoch
 
+    def due(self) -> None:
+        """Ask for a checkpoint within 50 ms: something happened that a successor must know."""
+        self.wanted.set()
+
     def confirm(self, lease: Lease, now: float) -> None:
         """Note that the lease was held at ``now`` (seconds, monotonic)."""
         self.lease, self._confirmed = lease, now
 
+    def unanswered(self, now: float) -> None:
+        """Note that nobody could be asked at ``now``: nobody else can have been given the lane either."""
+        self._unanswered = now
+
     def may_speak(self, now: float) -> bool:
-        """Tell whether the lease was confirmed recently enough to speak."""
-        return now - self._confirmed < MUTE_S
+        """Tell whether the lease was confirmed recently enough to speak.
+
+        Who asked in vain goes on for a while, for gateways drop what is older than a new holder's. Who did not even
+        ask was asleep, and another may have the lane.
+        """
+        silence_s = now - self._confirmed
+        return silence_s < MUTE_S or (now - self._unanswered < MUTE_S and silence_s < UNSURE_S)

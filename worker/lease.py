@@ -19,6 +19,8 @@ RENEW_S = 0.4
 """Seconds between renewals."""
 MUTE_S = 1.2
 """Seconds without a renewal after which the holder stops speaking."""
+UNSURE_S = 10.0
+"""Seconds that a holder goes on speaking while the server of leases answers nobody."""
 EPOCH_TTL_S = 24 * 3600
 """Seconds that the copy of a lane's epoch lives; afterwards the clock alone is later than any epoch issued."""
 

@@ -214,12 +214,14 @@ class Worker:
                 logger.warning("lanes not read", extra={"error": type(error).__name__})
                 await asyncio.sleep(RETRY_READ_S)
                 continue
-            for stream, frames in batches:
+            for stream, entries in batches:
                 lane = self._by_stream.get(stream)
                 if lane is None:
                     continue  # lost while we were reading
-                for frame in frames:
-                    await self._dispatch(lane, frame)
+                for entry in entries:
+                    for frame in entry.frames:
+                        await self._dispatch(lane, frame)
+                    lane.position = entry.id
 
     async def _dispatch(self, lane: Lane, frame: Frame) -> None:
         runner = self._sessions.get(frame.session)

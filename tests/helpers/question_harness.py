@@ -64,10 +64,9 @@ class Line:
         reader = channel.Reader(redis)
         reader.add(stream, await channel.create(redis, stream))
         while True:
-            for _, frames in await reader.read():
-                for frame in frames:
-                    for question in self._questions:
-                        question.deliver(frame)
+            for frame in await reader.frames():
+                for question in self._questions:
+                    question.deliver(frame)
 
     async def claimed(self, attempt: int) -> None:
         """Return once a task has this attempt."""

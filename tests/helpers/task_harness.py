@@ -168,8 +168,7 @@ class LaneReader:
                     found.append(self._waiting.pop(0))
                     if found[-1].kind in kinds:
                         return found
-                for _, frames in await self._reader.read():
-                    self._waiting += frames
+                self._waiting += await self._reader.frames()
 
     async def answer(self) -> list[Frame]:
         """Return an agent's frames up to its last."""

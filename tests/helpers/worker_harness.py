@@ -130,7 +130,7 @@ class Caller:
     async def _read(self, blocking: Redis) -> None:
         try:
             while True:
-                for _, frames in await self._reader.read():
+                if frames := await self._reader.frames():
                     async with self._changed:
                         for frame in frames:
                             self._take(frame)

@@ -149,9 +149,8 @@ class FakeWorker:
     async def work(self, reader: channel.Reader) -> None:
         """Read the lane until cancelled."""
         while True:
-            for _, frames in await reader.read(block_ms=200):
-                for frame in frames:
-                    self._take(frame)
+            for frame in await reader.frames(block_ms=200):
+                self._take(frame)
 
     def _take(self, frame: Frame) -> None:
         self.frames.append(frame)

@@ -42,7 +42,7 @@ async def test_frames_arrive_bundled_and_in_order(redis: Redis, reader: Reader) 
             await asyncio.sleep(0)
     seqs: list[int] = []
     while len(seqs) < 3000:
-        seqs += [found.seq for _, frames in await reader.read(block_ms=2000) for found in frames]
+        seqs += [found.seq for found in await reader.frames(block_ms=2000)]
     running.cancel()
     with suppress(asyncio.CancelledError):
         await running
@@ -73,7 +73,7 @@ async def test_what_could_not_be_written_is_written_later_in_order(
     sender._wire = Wire(redis)
     sender.send("lane", frame(2, Kind.CLOSE))
     await sender.flush()
-    found = [got.seq for _, frames in await reader.read() for got in frames]
+    found = [got.seq for got in await reader.frames()]
     assert found == [1, 2]
 
 
@@ -109,7 +109,7 @@ async def test_a_corrupt_entry_is_counted_and_left_out(redis: Redis, reader: Rea
     await redis.xadd("lane", {FIELD: b"garbage"})
     sender.send("lane", frame(2))
     await sender.flush()
-    found = [got.seq for _, frames in await reader.read() for got in frames]
+    found = [got.seq for got in await reader.frames()]
     assert found == [1, 2]
     assert reader.corrupt == 1
 
@@ -131,7 +131,7 @@ async def test_a_stream_that_redis_lost_is_made_anew_and_read_on(redis: Redis, r
     sender = Sender(redis)
     sender.send("lane", frame(1))
     await sender.flush()
-    assert [got.seq for _, frames in await reader.read() for got in frames] == [1]
+    assert [got.seq for got in await reader.frames()] == [1]
 
 
 async def test_a_frame_out_of_bounds_holds_up_no_other(redis: Redis, reader: Reader) -> None:
@@ -142,5 +142,5 @@ async def test_a_frame_out_of_bounds_holds_up_no_other(redis: Redis, reader: Rea
     sender.send("lane", Frame(session=SESSION, kind=Kind.EVENT, payload=bytes(MAX_PAYLOAD + 1)))
     sender.send("lane", frame(2))
     await sender.flush()
-    assert [got.seq for _, frames in await reader.read() for got in frames] == [1, 2]
+    assert [got.seq for got in await reader.frames()] == [1, 2]
     assert sender.dropped == 1

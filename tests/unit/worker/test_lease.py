@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 
 from voicebackend.keys import Keys
 from worker.lane import Lane
-from worker.lease import LEASE_TTL_S, MUTE_S, Lease, Leases
+from worker.lease import LEASE_TTL_S, MUTE_S, UNSURE_S, Lease, Leases
 from worker.settings import lane_caps
 
 
@@ -92,3 +92,14 @@ def test_a_holder_falls_silent_before_its_lease_lapses() -> None:
 def test_slots_are_shared_out_exactly(limit: int, caps: list[int]) -> None:
     """The lanes' caps add up to the worker's limit; 0 is unlimited."""
     assert list(lane_caps([0, 1, 2, 3], limit).values()) == caps
+
+
+def test_a_holder_that_asked_in_vain_speaks_on_for_a_while_and_one_that_slept_does_not() -> None:
+    """While the server of leases answers nobody, nobody else was given the lane."""
+    lane = Lane(Lease(lane=0, worker="first", epoch=1), now=10.0)
+    assert not lane.may_speak(15.0)
+    lane.unanswered(14.5)
+    assert lane.may_speak(15.0)
+    assert not lane.may_speak(14.5 + MUTE_S)
+    lane.unanswered(10.0 + UNSURE_S)
+    assert not lane.may_speak(10.0 + UNSURE_S)
