@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from providers.target import Target
 
 PROVIDERS: Mapping[str, Target] = {
+    "echo": Target("providers.echo:EchoProvider"),
     "local": Target("providers.local.provider:LocalProvider"),
     "mock": Target("providers.mock.provider:MockProvider"),
 }

@@ -47,6 +47,10 @@ async def open_pipeline(
         if record.pipeline_type not in capabilities.pipelines or record.transport not in capabilities.transports:
             message = f"{record.provider} cannot do {record.pipeline_type} over {record.transport}"
             raise InvalidConfig("open_pipeline", message, details={"field": "pipeline_type"})
+        own = provider.pipeline(link)
+        if own is not None:
+            await _open(own)
+            return own
         engines = await services.engines.engines(provider, wanted, record.pipeline_type)
         common: _Parts = {
             "engines": engines,

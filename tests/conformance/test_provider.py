@@ -81,6 +81,13 @@ class TestMock(ProviderSuite):
     )
 
 
+class TestEcho(ProviderSuite):
+    """Needs nothing, and has no engines."""
+
+    name = "echo"
+    config = BackendConfig(provider="echo")
+
+
 class TestLocal(ProviderSuite):
     """Takes the engines that the config names."""
 

@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 
 from voicebackend.config import BackendConfig, PipelineType
 from voicebackend.interfaces.engine import Engine
+from voicebackend.interfaces.pipeline import Pipeline
+from voicebackend.interfaces.transport import TransportLink
 from voicebackend.session import Transport
 
 
@@ -55,3 +57,8 @@ class VoiceProvider(Engine):
             "noise": config.noise_cancellation_provider,
         }
         return {role: (name, {}) for role, name in named.items() if name}
+
+    def pipeline(self, link: TransportLink) -> Pipeline | None:
+        """Return a conversation that the provider runs itself, not open; None for one of ours, made of its engines."""
+        del link
+        return None
