@@ -1,0 +1,1 @@
+"""How workers share lanes: who claims, keeps, hands over and restores which. No voice, no providers."""
