@@ -15,8 +15,11 @@ from voicebackend.interfaces import EngineConfig
 Role = Literal["stt", "tts", "s2s", "vad", "turn", "noise"]
 Lines = Annotated[tuple[str, ...], Field(min_length=1)]
 """What is said, one after the other and then from the start again."""
-SpeechRate = Annotated[Duration, seconds(0.03, 1)]
+MIN_SPEECH_RATE_S = 0.03
+SpeechRate = Annotated[Duration, seconds(MIN_SPEECH_RATE_S, 1)]
 """Seconds, or ISO 8601, that one character of synthetic speech takes; 0.03 to 1."""
+Variation = Annotated[float, Field(ge=0, le=0.5)]
+"""Share of a length, 0 to 0.5."""
 Rate = Annotated[int, Field(ge=MIN_RATE, le=MAX_RATE)]
 """Hertz."""
 
@@ -42,6 +45,8 @@ class MockConfig(EngineConfig):
     """From the text to the first byte of its speech."""
     tts_sample_rate: Rate = DEFAULT_RATE
     seconds_per_character: SpeechRate = DEFAULT_SPEECH_RATE
+    varies: Variation = 0.0
+    """The pace of what is spoken differs from text to text by up to this share."""
     audio: tuple[bytes, ...] = ()
     """PCM at ``tts_sample_rate``, base64 in JSON, played in turn instead of tones."""
     replies: Lines = DEFAULT_LINES

@@ -16,6 +16,7 @@ _SETTINGS: Mapping[str, Mapping[str, str]] = {
         "delay": "tts_delay",
         "sample_rate": "tts_sample_rate",
         "seconds_per_character": "seconds_per_character",
+        "varies": "varies",
         "audio": "audio",
     },
     "s2s": {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import re
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
@@ -11,7 +12,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from providers.mock.config import DEFAULT_RATE, DEFAULT_SPEECH_RATE, Rate, SpeechRate
+from providers.mock.config import DEFAULT_RATE, DEFAULT_SPEECH_RATE, MIN_SPEECH_RATE_S, Rate, SpeechRate, Variation
 from providers.mock.script import NO_DELAY, Delay, MockEngineConfig, Script
 from providers.mock.sounds import PieceLength, pieces
 from providers.mock.tones import speak
@@ -31,6 +32,8 @@ class MockTtsConfig(MockEngineConfig):
     """From the text to the first byte."""
     sample_rate: Rate = DEFAULT_RATE
     seconds_per_character: SpeechRate = DEFAULT_SPEECH_RATE
+    varies: Variation = 0.0
+    """Each text's pace differs by up to this share, at random: real voices never say it in quite the same time."""
     audio: tuple[bytes, ...] = ()
     """PCM at ``sample_rate``, base64 in JSON, played in turn whatever the text; empty speaks the text in tones."""
     piece: PieceLength | None = None
@@ -77,7 +80,7 @@ class MockTts(TextToSpeech):
             length = self.settings.piece.total_seconds() if self.settings.piece else None
             yield from pieces(next(self._audio), length, self.sample_rate)
             return
-        pace = self.settings.seconds_per_character.total_seconds()
+        pace = self._pace()
         words = deque(self._word_times(text, pace) if self.settings.word_times else ())
         made = 0.0
         for start in range(0, len(text), _CHUNK_CHARACTERS):
@@ -86,6 +89,12 @@ class MockTts(TextToSpeech):
             while words and words[0].start_s < made:
                 yield words.popleft()
             yield pcm
+
+    def _pace(self) -> float:
+        """Return the seconds that a character of the next text takes."""
+        usual, varies = self.settings.seconds_per_character.total_seconds(), self.settings.varies
+        pace = usual * (1 + random.uniform(-varies, varies))  # noqa: S311 - no secret
+        return max(MIN_SPEECH_RATE_S, round(pace, 3))  # few different ones, for each makes its waves anew
 
     def _word_times(self, text: str, pace: float) -> Iterator[WordTime]:
         """Yield when each word sounds: every byte takes the same whole number of samples."""

@@ -1,0 +1,126 @@
+"""A deployment whose processes can be killed: Redis, control, streaming workers and a Celery worker."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import secrets
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import yaml
+
+from voicebackend.cli.stack import free_port
+from voicebackend.embedded.processes import ManagedProcess
+from voicebackend.embedded.redis_server import RedisServer
+from voicebackend.settings import Deployment
+from voicebackend.tasks import Queue
+
+HELPERS = Path(__file__).parent
+READY_S = 60.0
+_POLL_S = 0.05
+_CELERY = ["celery", "-A", "control", "worker", "-P", "threads", "-c", "32", "-Q", ",".join(q.value for q in Queue)]
+
+
+class Site:
+    """Processes by name; ``log`` has what they printed."""
+
+    def __init__(self, deployment: Deployment, env: Mapping[str, str]) -> None:
+        self._deployment, self._env = deployment, env
+        self.api_key = next(iter(deployment.api_keys))
+        self.processes: dict[str, ManagedProcess] = {}
+        self.log: list[tuple[str, str]] = []
+        self._ended: list[ManagedProcess] = []
+
+    @property
+    def url(self) -> str:
+        """Where control listens."""
+        return self._deployment.base_url
+
+    async def start(self, name: str, *module: str) -> None:
+        """Run ``python -m module`` under this name."""
+        command = [sys.executable, "-m", *module]
+        process = ManagedProcess(name, command, env=self._env, on_line=lambda who, line: self.log.append((who, line)))
+        self.processes[name] = process
+        await process.start()
+
+    def signal(self, name: str, number: int) -> None:
+        """Send a signal."""
+        pid = self.processes[name].pid
+        assert pid is not None
+        os.kill(pid, number)
+
+    async def kill(self, name: str) -> None:
+        """End it at once, without a word."""
+        self.signal(name, 9)
+        process = self.processes.pop(name)
+        await process.wait()
+        self._ended.append(process)
+
+    async def stop(self) -> None:
+        """End everything."""
+        for process in [*reversed(self.processes.values()), *self._ended]:
+            await process.stop()
+
+    async def until_ready(self, workers: int) -> None:
+        """Wait until so many streaming workers are announced, and Celery takes tasks."""
+        async with asyncio.timeout(READY_S), aiohttp.ClientSession() as http:
+            while not (await self._workers(http) >= workers and self.said("celery", r"celery@\S+ ready")):
+                for process in self.processes.values():
+                    assert process.returncode is None, "\n".join(process.tail)
+                await asyncio.sleep(_POLL_S)
+
+    def said(self, name: str, pattern: str) -> bool:
+        """Tell whether a process printed a line like this."""
+        return any(who == name and re.search(pattern, line) for who, line in self.log)
+
+    async def _workers(self, http: aiohttp.ClientSession) -> int:
+        return sum(1 for name in self.processes if name.startswith("worker") and self.said(name, "worker ready"))
+
+
+@asynccontextmanager
+async def site(
+    config: Mapping[str, Any], *, workers: int, environment: Mapping[str, str] | None = None
+) -> AsyncIterator[Site]:
+    """Run a deployment with so many workers; agents are those of ``chaos_agents``."""
+    async with RedisServer() as redis:
+        deployment = Deployment(
+            port=free_port(),
+            api_keys={secrets.token_urlsafe(32): "default"},
+            token_secret=secrets.token_hex(32),
+            agents=("chaos_agents",),
+        ).with_redis(redis.url)
+        with tempfile.TemporaryDirectory() as folder:
+            running = Site(replace(deployment), _environment(deployment, config, Path(folder), environment or {}))
+            try:
+                await running.start("control", "control")
+                await running.start("celery", *_CELERY)
+                for number in range(workers):
+                    await running.start(f"worker-{number}", "worker")
+                await running.until_ready(workers)
+                yield running
+            finally:
+                await running.stop()
+
+
+def _environment(
+    deployment: Deployment, config: Mapping[str, Any], folder: Path, more: Mapping[str, str]
+) -> dict[str, str]:
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(dict(config)), encoding="utf-8")
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("VOICEBACKEND_")}
+    return {
+        **ours,
+        **deployment.to_env(),
+        "VOICEBACKEND_CONFIG": str(path),
+        "PYTHONPATH": str(HELPERS),
+        "OPENBLAS_NUM_THREADS": "1",
+        **more,
+    }
