@@ -1,4 +1,4 @@
-"""An agent that tells long stories of words that tell by themselves where they belong, and does something once a turn."""
+"""An agent that tells long stories of words that come only once, and has one side effect a turn; and a poison."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 from chaos_agents import story, word
+from chaos_processors import POISON
 
 from providers.mock.tones import speak, spoken
 
@@ -70,6 +71,23 @@ class ChaosCaller:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
         await self._compare_log()
+
+    async def poisoned(self) -> str:
+        """Call, send audio that kills whoever hears it, and return why the session ended."""
+        created = await self._create()
+        self.session = created["id"]
+        protocols = ("voicebackend.v1", f"token.{created['token']}")
+        async with self._http.ws_connect(created["connect_url"], protocols=protocols) as socket:
+            await socket.send_json({"type": "start", "sample_rate": RATE})
+            receiving = asyncio.create_task(self._receive(socket), name="poisoner receives")
+            await self._until("ready")
+            await socket.send_bytes(POISON)
+            try:
+                await self._until("ended")
+            finally:
+                receiving.cancel()
+                await asyncio.gather(receiving, return_exceptions=True)
+        return str(self._of("ended")[0]["reason"])
 
     async def _create(self) -> dict[str, Any]:
         body = {"user_id": f"caller-{self.number}", "transport": "websocket", "agent": "story"}

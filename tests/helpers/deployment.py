@@ -37,7 +37,8 @@ class Site:
         self.api_key = next(iter(deployment.api_keys))
         self.processes: dict[str, ManagedProcess] = {}
         self.log: list[tuple[str, str]] = []
-        self._ended: list[ManagedProcess] = []
+        self.retired: list[ManagedProcess] = []
+        """Those that have ended, or are about to."""
 
     @property
     def url(self) -> str:
@@ -62,11 +63,11 @@ class Site:
         self.signal(name, 9)
         process = self.processes.pop(name)
         await process.wait()
-        self._ended.append(process)
+        self.retired.append(process)
 
     async def stop(self) -> None:
         """End everything."""
-        for process in [*reversed(self.processes.values()), *self._ended]:
+        for process in [*reversed(self.processes.values()), *self.retired]:
             await process.stop()
 
     async def until_ready(self, workers: int) -> None:
