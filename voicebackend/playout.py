@@ -10,6 +10,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from voicebackend.audio import FRAME_MS, SAMPLE_BYTES, AudioFormat
+from voicebackend.events import Resume
 
 AHEAD_S = 0.2
 """Seconds of audio that the caller's buffer holds at most."""
@@ -19,6 +20,10 @@ MAX_QUEUED_S = 30.0
 """Seconds of audio that wait to be sent at most; what comes beyond is dropped."""
 MAX_QUEUED_TEXTS = 1000
 """Messages that wait to be sent at most."""
+MAX_QUEUED_CHARS = 1_000_000
+"""Characters in these messages at most."""
+ORPHAN_S = 3.0
+"""Seconds that a new speaker has to say what becomes of a pause that the one before had ordered."""
 REPORT_S = 0.2
 """Seconds of a turn heard between two reports."""
 _TICK_S = 0.1
@@ -32,6 +37,17 @@ class Heard:
 
     turn: int
     ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How far playout is in the latest turn whose audio came; turn 0 before any has."""
+
+    turn: int = 0
+    received_ms: float = 0.0
+    """Of its audio, played or still to be played."""
+    played_ms: float = 0.0
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +67,8 @@ class _Sent:
 
 @dataclass(slots=True)
 class _Progress:
+    received_s: float = 0.0
+    sent_s: float = 0.0
     played_s: float = 0.0
     reported_s: float = 0.0
 
@@ -65,9 +83,12 @@ class Playout:
         self._urgent: deque[str] = deque()
         self._buffer: deque[_Sent] = deque()
         self._progress: dict[int, _Progress] = {}
+        self._latest = 0
         self._paused: int | None = None
+        self._orphan_until: float | None = None
         self._now = 0.0
         self._queued_s = self._ahead_s = 0.0
+        self._queued_chars = 0
         self.dropped = 0
         """Frames dropped because too much waited."""
         self.late = 0
@@ -90,11 +111,13 @@ class Playout:
     @property
     def is_crowded(self) -> bool:
         """Tell whether more messages wait than a caller that reads would let gather."""
-        return len(self._queue) + len(self._urgent) > MAX_QUEUED_S * 1000 / FRAME_MS + MAX_QUEUED_TEXTS
+        waiting = len(self._queue) + len(self._urgent)
+        return waiting > MAX_QUEUED_S * 1000 / FRAME_MS + MAX_QUEUED_TEXTS or self._queued_chars > MAX_QUEUED_CHARS
 
     def push_audio(self, turn: int, pcm: bytes) -> None:
         """Queue audio of a turn behind everything before it: an even number of bytes."""
         pcm = pcm[: len(pcm) - len(pcm) % SAMPLE_BYTES]
+        self._latest, progress = turn, self._progress_of(turn)
         for at in range(0, len(pcm), self._frame_bytes):
             piece = pcm[at : at + self._frame_bytes]
             seconds = len(piece) * self._byte_s
@@ -103,10 +126,12 @@ class Playout:
                 continue
             self._queue.append(_Audio(turn, piece, seconds))
             self._queued_s += seconds
+            progress.received_s += seconds
 
     def push_text(self, text: str) -> None:
         """Queue a message in its place among the audio."""
         self._queue.append(text)
+        self._queued_chars += len(text)
 
     def clear(self, turn: int, text: str, now: float) -> None:
         """Drop what of a turn is not yet played, here and at the caller, and send the message next."""
@@ -115,22 +140,35 @@ class Playout:
         self._queued_s = sum(item.seconds for item in self._queue if not isinstance(item, str))
         self._buffer = deque(sent for sent in self._buffer if sent.turn != turn)
         self._ahead_s = sum(sent.seconds for sent in self._buffer)
-        if self._paused == turn:
-            self._paused = None
-        self._urgent.append(text)
+        if turn in self._progress:
+            self._progress[turn].received_s = self._progress[turn].played_s
+        self._let_go(turn)
+        self._say(text)
 
     def pause(self, turn: int, text: str, now: float) -> None:
         """Hold a turn's audio where it is, and send the message next."""
         self._advance(now)
-        self._paused = turn
-        self._urgent.append(text)
+        self._paused, self._orphan_until = turn, None
+        self._say(text)
 
     def resume(self, turn: int, text: str, now: float) -> None:
         """Let a turn play on, and send the message next."""
         self._advance(now)
-        if self._paused == turn:
-            self._paused = None
-        self._urgent.append(text)
+        self._let_go(turn)
+        self._say(text)
+
+    def adopt(self, now: float) -> Standing:
+        """Return how far playout is, for a new speaker; a pause it does not speak of ends after ``ORPHAN_S``."""
+        self._advance(now)
+        if self._paused is not None:
+            self._orphan_until = now + ORPHAN_S
+        progress = self._progress.get(self._latest, _Progress())
+        return Standing(
+            turn=self._latest,
+            received_ms=round(progress.received_s * 1000, 1),
+            played_ms=round(progress.played_s * 1000, 1),
+            paused=self._paused == self._latest,
+        )
 
     def played_ms(self, turn: int, now: float) -> float:
         """Return the milliseconds of a turn that have been played; 0 for one that is not known."""
@@ -146,12 +184,14 @@ class Playout:
     def due(self, now: float) -> bytes | str | None:
         """Return the next thing to send now, taken off; None if nothing may go yet."""
         self._advance(now)
+        if self._orphan_until is not None and self._paused is not None and now >= self._orphan_until - _EPSILON_S:
+            self.resume(self._paused, Resume(turn=self._paused).to_json(), now)
         if self._urgent:
-            return self._urgent.popleft()
+            return self._taken(self._urgent.popleft())
         if not self._queue or self._wait_for(self._queue[0]) != 0:
             return None
         item = self._queue.popleft()
-        return item if isinstance(item, str) else self._with_more(item)
+        return self._taken(item) if isinstance(item, str) else self._with_more(item)
 
     def wait_s(self, now: float) -> float | None:
         """Return the seconds until there may be something to send or report; None until something is pushed."""
@@ -162,6 +202,8 @@ class Playout:
         waits = [min(_TICK_S, self._ahead_s)] if moving else []
         if self._queue and (wait := self._wait_for(self._queue[0])) is not None:
             waits.append(wait)
+        if self._orphan_until is not None:
+            waits.append(max(0.0, self._orphan_until - now))
         return min(waits, default=None)
 
     def heard(self, now: float) -> list[Heard]:
@@ -175,6 +217,25 @@ class Playout:
                 progress.reported_s = progress.played_s
                 found.append(Heard(turn=turn, ms=round(progress.played_s * 1000, 1)))
         return found
+
+    def _say(self, text: str) -> None:
+        self._urgent.append(text)
+        self._queued_chars += len(text)
+
+    def _taken(self, text: str) -> str:
+        self._queued_chars -= len(text)
+        return text
+
+    def _let_go(self, turn: int) -> None:
+        if self._paused == turn:
+            self._paused = self._orphan_until = None
+
+    def _progress_of(self, turn: int) -> _Progress:
+        """Return the progress of a turn whose audio comes."""
+        progress = self._progress.setdefault(turn, _Progress())
+        while len(self._progress) > _TURNS_KEPT:
+            del self._progress[next(iter(self._progress))]
+        return progress
 
     def _wait_for(self, item: _Audio | str) -> float | None:
         """Return the seconds until this may be sent: 0 now, None not before something changes."""
@@ -200,12 +261,9 @@ class Playout:
         return b"".join(parts)
 
     def _note_sent(self, item: _Audio) -> None:
-        known = item.turn in self._progress
-        if known and not self._buffer:
-            self.late += 1
-        self._progress.setdefault(item.turn, _Progress())
-        while len(self._progress) > _TURNS_KEPT:
-            del self._progress[next(iter(self._progress))]
+        if (progress := self._progress.get(item.turn)) is not None:
+            self.late += progress.sent_s > 0 and not self._buffer
+            progress.sent_s += item.seconds
         self._queued_s = max(0.0, self._queued_s - item.seconds)
         self._ahead_s += item.seconds
         if self._buffer and self._buffer[-1].turn == item.turn:

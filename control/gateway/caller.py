@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
-import time
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -13,14 +11,21 @@ from aiohttp import web
 from control.gateway.downlink import Downlink
 from control.gateway.fence import Fence
 from control.gateway.handshake import CallerGone, receive
+from control.gateway.lane_link import LaneLink
 from control.gateway.uplink import FLUSH_S, Uplink
 from voicebackend.channel import Sender
 from voicebackend.codecs import Codec
-from voicebackend.errors import ConnectionTimeout, InvalidFormat, RateLimitExceeded, VoiceBackendError
+from voicebackend.errors import (
+    ConnectionTimeout,
+    InvalidFormat,
+    RateLimitExceeded,
+    SessionAlreadyActive,
+    VoiceBackendError,
+)
 from voicebackend.events import CloseCode, Dtmf, Ended, Hold, Played, Ready, Stop
 from voicebackend.heard import HeardReports
 from voicebackend.playout import Playout
-from voicebackend.streams import Frame, Kind, json_payload
+from voicebackend.streams import Frame, Kind
 from voicebackend.telemetry import frames_dropped, frames_late
 
 logger = logging.getLogger(__name__)
@@ -55,17 +60,15 @@ class Caller:
         self, ws: web.WebSocketResponse, *, session: str, lane: str, inbox: str, codec: Codec, sender: Sender
     ) -> None:
         self.session = session
-        self._ws, self._lane, self._inbox, self._sender = ws, lane, inbox, sender
-        self._codec = codec
-        self._attachment = secrets.randbelow(2**32 - 1) + 1
+        self._ws, self._codec = ws, codec
+        self._lane = LaneLink(sender, session=session, lane=lane, inbox=inbox, sample_rate=codec.sample_rate)
         self._fence, self._playout, self._uplink = Fence(), Playout(codec.sample_rate), Uplink(codec)
         self._downlink = Downlink(codec)
         self._loop = asyncio.get_running_loop()
         self._heard_from, self._wake = asyncio.Event(), asyncio.Event()
         self._dismissed: asyncio.Future[Leave] = self._loop.create_future()
         self._flush: asyncio.TimerHandle | None = None
-        self._seq = 0
-        self._heard = HeardReports(self._report)
+        self._heard = HeardReports(self._lane.played)
         self._ended = False
 
     def __repr__(self) -> str:
@@ -73,7 +76,7 @@ class Caller:
 
     def take(self, frame: Frame) -> None:
         """Take a frame from the session's worker."""
-        if frame.attachment not in {0, self._attachment} or not self._fence.admits(frame):
+        if frame.attachment not in {0, self._lane.attachment} or not self._fence.admits(frame):
             frames_dropped.add(1, {"where": "gateway"})
             return
         self._heard_from.set()
@@ -83,6 +86,9 @@ class Caller:
             self._playout.push_audio(frame.turn, frame.payload)
         elif frame.kind is Kind.EVENT:
             self._event(frame)
+            self._wake.set()
+        elif frame.kind is Kind.ADOPT:
+            self._lane.playout(self._playout.adopt(self._loop.time()))
             self._wake.set()
         if self._playout.is_crowded:
             self.dismiss(_too_slow())
@@ -100,6 +106,8 @@ class Caller:
             case "resume":
                 self._playout.resume(turn, text, now)
                 self._heard.resumed(turn)
+            case "replaced":
+                self.dismiss(replaced())
             case "ended":
                 self._playout.push_text(text)
                 self._playout.finish()
@@ -120,12 +128,7 @@ class Caller:
             ConnectionTimeout: the worker did not answer.
 
         """
-        self._tell(
-            Kind.ATTACH,
-            inbox=self._inbox,
-            sample_rate=self._codec.sample_rate,
-            traceparent=traceparent,
-        )
+        self._lane.attach(traceparent)
         try:
             async with asyncio.timeout(ATTACH_S):
                 await self._heard_from.wait()
@@ -136,7 +139,7 @@ class Caller:
     def detach(self, leave: Leave) -> None:
         """Tell the worker that this socket is gone."""
         if leave.detach:
-            self._tell(Kind.DETACH, stopped=leave.stopped)
+            self._lane.tell(Kind.DETACH, stopped=leave.stopped)
 
     async def converse(self, resume_token: str) -> Leave:
         """Carry the conversation until it ends, and say how it did.
@@ -185,9 +188,9 @@ class Caller:
                 case Played():
                     self._heard.said(message.turn, message.ms, stopped=message.stopped)
                 case Hold():
-                    self._tell(Kind.HOLD, on=message.on)
+                    self._lane.tell(Kind.HOLD, on=message.on)
                 case Dtmf():
-                    self._tell(Kind.DTMF, digit=message.digit)
+                    self._lane.tell(Kind.DTMF, digit=message.digit)
                 case Stop():
                     await self.send(Ended(reason=HANGUP).to_json())
                     return Leave(stopped=True)
@@ -198,10 +201,7 @@ class Caller:
         if self._flush is not None:
             self._flush.cancel()
             self._flush = None
-        now = round(time.time() * 1000)
-        for pcm in frames:
-            self._seq += 1
-            self._send(Kind.AUDIO_IN, pcm, seq=self._seq, time_ms=now)
+        self._lane.audio(frames)
         if self._uplink.has_rest:
             self._flush = self._loop.call_later(FLUSH_S, lambda: self._audio(self._uplink.flush()))
 
@@ -234,15 +234,11 @@ class Caller:
         except (ConnectionError, RuntimeError) as error:
             raise CallerGone(None) from error
 
-    def _report(self, turn: int, ms: float, *, estimated: bool, final: bool) -> None:
-        self._tell(Kind.PLAYED, turn=turn, ms=ms, estimated=estimated, final=final)
 
-    def _tell(self, kind: Kind, *, turn: int = 0, **data: object) -> None:
-        self._send(kind, json_payload(data), turn=turn, time_ms=round(time.time() * 1000))
-
-    def _send(self, kind: Kind, payload: bytes, **fields: int) -> None:
-        frame = Frame(session=self.session, kind=kind, payload=payload, attachment=self._attachment, **fields)
-        self._sender.send(self._lane, frame)
+def replaced() -> Leave:
+    """Return how a socket ends whose session another socket has: the worker knows."""
+    error = SessionAlreadyActive("media", "another socket took over")
+    return Leave(code=CloseCode.REPLACED, error=error, detach=False)
 
 
 def _too_slow() -> Leave:

@@ -11,13 +11,13 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from control.access.tokens import Tokens
-from control.gateway.caller import Caller, Leave
+from control.gateway.caller import Caller, Leave, replaced
 from control.gateway.handshake import CallerGone, Handshake, offered_token, shake_hands, why_over
 from control.gateway.uplink import TooLarge
 from control.sessions.log import SessionLogs
 from control.sessions.store import SessionStore
 from voicebackend.channel import Sender
-from voicebackend.errors import PipelineError, SessionAlreadyActive, VoiceBackendError
+from voicebackend.errors import PipelineError, VoiceBackendError
 from voicebackend.events import CLOSE_CODES, SUBPROTOCOL, CloseCode, Ended, Error
 from voicebackend.keys import Keys
 from voicebackend.session import SessionState, is_over
@@ -140,8 +140,7 @@ class Gateway:
         """Put a caller in the place of any that its session had."""
         before = self._callers.get(caller.session)
         if before is not None:
-            error = SessionAlreadyActive("media", "another socket took over")
-            before.dismiss(Leave(code=CloseCode.REPLACED, error=error, detach=False))
+            before.dismiss(replaced())
         self._callers[caller.session] = caller
         if self._leaving:
             caller.dismiss(Leave(code=CloseCode.GOING_AWAY))

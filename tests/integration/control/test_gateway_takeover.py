@@ -1,0 +1,59 @@
+"""A session's worker is replaced while its caller is on the line: nobody hears it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import aiohttp
+from gateway_calls import TONE, a_call, closing
+
+from voicebackend.streams import Kind
+
+
+async def audio_until_end(ws: Any) -> bytes:
+    """Return the audio that comes before ``audio_end``."""
+    heard = b""
+    while (message := await ws.receive(timeout=5)).type is aiohttp.WSMsgType.BINARY:
+        heard += message.data
+    assert json.loads(message.data)["type"] == "audio_end", message.data
+    return heard
+
+
+async def test_a_new_holder_is_told_how_far_playout_is(api: Any, worker: Any, until: Any) -> None:
+    """What the gateway has plays on meanwhile; what the new holder adds follows it, and the old one is mute."""
+    async with a_call(api, rate=16_000) as (session, ws, _):
+        worker.say(session, 2, TONE * 5)
+        assert (await ws.receive(timeout=5)).type is aiohttp.WSMsgType.BINARY
+        worker._send(session, Kind.ADOPT, b"{}", 0, worker.epoch + 1)
+        worker.say(session, 2, TONE, epoch=worker.epoch)
+        worker.event(session, {"type": "clear", "turn": 2}, epoch=worker.epoch)
+        await until(lambda: len(worker.heard(session, Kind.PLAYOUT)) == 1)
+        [frame] = worker.heard(session, Kind.PLAYOUT)
+        told = frame.json()
+        assert 0 <= told.pop("played_ms") < 1000
+        inbox = worker.attachments[session]["inbox"]
+        assert told == {"turn": 2, "received_ms": 1000, "paused": False, "sample_rate": 16_000, "inbox": inbox}
+        assert (frame.turn, frame.attachment) == (2, worker.heard(session, Kind.ATTACH)[0].attachment)
+        worker.say(session, 2, TONE[::-1], epoch=worker.epoch + 1)
+        worker.event(session, {"type": "audio_end", "turn": 2}, epoch=worker.epoch + 1)
+        assert (await audio_until_end(ws)).endswith(TONE * 3 + TONE[::-1])
+
+
+async def test_what_a_socket_tells_is_numbered_so_that_it_counts_once(api: Any, worker: Any, until: Any) -> None:
+    """After a write of which nobody knows whether it arrived, it is written again."""
+    async with a_call(api) as (session, ws, _):
+        for digit in "12#":
+            await ws.send_json({"type": "dtmf", "digit": digit})
+        await until(lambda: len(worker.heard(session, Kind.DTMF)) == 3)
+        told = [*worker.heard(session, Kind.ATTACH), *worker.heard(session, Kind.DTMF)]
+        assert [frame.seq for frame in told] == [1, 2, 3, 4]
+
+
+async def test_a_caller_whose_session_moved_to_another_gateway_is_let_go(api: Any, worker: Any) -> None:
+    """The worker tells it, having heard of the new socket; it hears of no end."""
+    async with a_call(api) as (session, ws, _):
+        worker.event(session, {"type": "replaced"})
+        texts, code = await closing(ws)
+        assert ([text["code"] for text in texts], code) == (["session_already_active"], 4409)
+        assert worker.heard(session, Kind.DETACH) == []
