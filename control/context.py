@@ -38,8 +38,8 @@ class TaskContext:
         self.state, self.audio = connect(deployment.state_url), connect(deployment.audio_url)
         self.sync_state = connect_sync(deployment.state_url)
         """``state`` for agents' threads."""
-        self.wire = Wire(self.audio)
-        """For frames into lanes."""
+        self.wire, self.state_wire = Wire(self.audio), Wire(self.state)
+        """For frames into lanes; and for what every turn reads."""
         self.store = SessionStore(self.state, self.keys)
         self.publisher = publisher_for(deployment)
         self._live, self._looked = LiveConfig(self.state, self.keys, config), 0.0

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 from redis.asyncio import Redis
 
@@ -18,7 +18,7 @@ from voicebackend.record import ENDED_TTL_S
 POLL_S = 0.02
 """Seconds between looks at whether a speculative turn has been committed: what its answer may be late by."""
 
-_CLAIM = """
+CLAIM = """
 -- KEYS turn; ARGV attempt, ttl
 local attempt = tonumber(ARGV[1])
 local turn = redis.call('HMGET', KEYS[1], 'current', 'claimed', 'cancelled', 'committed', 'said')
@@ -28,6 +28,7 @@ redis.call('HSET', KEYS[1], 'claimed', attempt)
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 return {'won', tonumber(turn[4] or '0'), turn[5] or ''}
 """
+"""Take an attempt for one delivery of its task; ``Claim.of`` reads the answer."""
 
 
 class Verdict(StrEnum):
@@ -52,6 +53,14 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One attempt at one turn: the key of the turn's hash, and its number, 1 to 255."""
+
+    key: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """What a task is told that asks whether it may answer."""
 
@@ -60,23 +69,20 @@ class Claim:
     """What the caller said; as far as it was recognised where it is speculative."""
     speculative: bool = False
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """One attempt at one turn: the key of the turn's hash, and its number, 1 to 255."""
-
-    key: str
-    number: int
+    @classmethod
+    def of(cls, reply: Any, attempt: Attempt) -> Self:
+        """Read what ``CLAIM`` answers."""
+        verdict, committed, said = reply
+        return cls(
+            verdict=Verdict(verdict.decode()), transcript=said.decode(), speculative=int(committed) != attempt.number
+        )
 
 
 async def claim(redis: Redis, attempt: Attempt) -> Claim:
     """Take the attempt for this delivery of its task; raises ConnectionFailed."""
     with redis_errors("claim"):
-        reply: Any = await redis.eval(_CLAIM, 1, attempt.key, str(attempt.number), str(ENDED_TTL_S))
-    verdict, committed, said = reply
-    return Claim(
-        verdict=Verdict(verdict.decode()), transcript=said.decode(), speculative=int(committed) != attempt.number
-    )
+        reply: Any = await redis.eval(CLAIM, 1, attempt.key, str(attempt.number), str(ENDED_TTL_S))
+    return Claim.of(reply, attempt)
 
 
 async def standing(redis: Redis, attempt: Attempt) -> Standing:

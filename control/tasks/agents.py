@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 
 from control import context, loop
@@ -11,12 +12,13 @@ from control.agents.hung_threads import hung_threads
 from control.agents.lookup import lookup
 from control.agents.memory import read_memory
 from control.agents.once import OnceInTurn
+from control.agents.opening import Opening, open_turn
 from control.agents.relay import Relay
 from control.agents.reply import AgentReply
 from control.agents.runner import texts
-from control.agents.turn_state import Attempt, Claim, Standing, Verdict, claim, committed, standing
+from control.agents.turn_state import Attempt, Claim, Standing, Verdict, committed, standing
 from control.context import TaskContext
-from voicebackend.agents import SPECULATION_S, Turn, may_speculate
+from voicebackend.agents import SPECULATION_S, HistoryEntry, Turn, may_speculate
 from voicebackend.errors import ErrorCode, SessionNotActive, VoiceBackendError
 from voicebackend.record import SessionRecord
 from voicebackend.telemetry import span
@@ -63,23 +65,23 @@ class AgentTurn:
         """Claim the attempt, run the agent, and say how it ended."""
         shared = self._shared
         await shared.refresh()
-        claimed = await claim(shared.state, self._state)
-        if claimed.verdict is not Verdict.WON:
-            logger.info("agent turn left alone", extra={**self._extra, "why": str(claimed.verdict)})
+        opening = await open_turn(shared.state_wire, shared.keys, self._id, self._state)
+        if opening.claim.verdict is not Verdict.WON:
+            logger.info("agent turn left alone", extra={**self._extra, "why": str(opening.claim.verdict)})
             return
-        record = await shared.store.get(self._id)
+        record = opening.record
         if record.lane < 0:
             raise SessionNotActive("agents.turn", "the session is in no lane")
         lane = shared.keys.lane(record.lane)
         reply = AgentReply(shared.wire, lane, session=self._id, turn=self._turn, attempt=self._attempt)
         await reply.started()
-        await self._speak(record, claimed, reply)
+        await self._speak(opening, reply)
 
-    async def _speak(self, record: SessionRecord, claimed: Claim, reply: AgentReply) -> None:
-        limit = asyncio.timeout(self._limit_s(claimed))
+    async def _speak(self, opening: Opening, reply: AgentReply) -> None:
+        limit = asyncio.timeout(self._limit_s(opening.claim))
         try:
             async with limit:
-                whole = await self._relay(record, claimed, reply)
+                whole = await self._relay(opening, reply)
         except TimeoutError as error:
             code = ErrorCode.TIMEOUT if limit.expired() else ErrorCode.AGENT_ERROR
             await self._failed(reply, code, error)
@@ -91,19 +93,20 @@ class AgentTurn:
             else:
                 logger.info("agent turn no longer wanted", extra=self._extra)
 
-    async def _relay(self, record: SessionRecord, claimed: Claim, reply: AgentReply) -> bool:
+    async def _relay(self, opening: Opening, reply: AgentReply) -> bool:
+        record, claimed, memory = opening.record, opening.claim, opening.memory
         function = lookup(record.agent)
         if claimed.speculative and not may_speculate(record.agent):
             said = await committed(self._shared.state, self._state)
             if said is None:
                 return False
             claimed = replace(claimed, transcript=said, speculative=False)
-        given = await self._given(record, claimed)
+            memory = await read_memory(self._shared.state, self._shared.keys, self._id)
+        given = self._given(record, claimed, memory)
         return await Relay(reply, self._is_wanted).run(texts(function, given))
 
-    async def _given(self, record: SessionRecord, claimed: Claim) -> Turn:
+    def _given(self, record: SessionRecord, claimed: Claim, memory: Sequence[HistoryEntry]) -> Turn:
         shared = self._shared
-        memory = await read_memory(shared.state, shared.keys, self._id)
         return Turn(
             session_id=self._id,
             number=self._turn,
