@@ -10,7 +10,7 @@ from voicebackend.channel import Sender
 from voicebackend.events import Message
 from voicebackend.interfaces import TransportLink
 from voicebackend.keys import Keys
-from voicebackend.streams import Frame, Kind
+from voicebackend.streams import Frame, Kind, json_payload
 from voicebackend.telemetry import frames_dropped, throughput_bytes
 from worker.lane import Lane
 
@@ -37,6 +37,12 @@ class GatewayLink(TransportLink):
     def sample_rate(self) -> int:  # type: ignore[override]
         """Return the caller's rate in Hz."""
         return self.attachment.sample_rate if self.attachment else PIPELINE_RATE
+
+    def attach(self, attachment: Attachment) -> None:
+        """Speak to this socket from now on, and have the one before let go, wherever it is."""
+        if self.attachment is not None and self.attachment.id != attachment.id:
+            self._send(Kind.EVENT, json_payload({"type": "replaced"}), 0)
+        self.attachment = attachment
 
     def play(self, turn: int, pcm: bytes) -> None:
         """Send agent audio."""

@@ -185,8 +185,8 @@ class SessionRunner:
     async def _attach(self, pipeline: Pipeline, frame: Frame) -> None:
         told = frame.json()
         first = self._link.attachment is None
-        self._link.attachment = Attachment(
-            id=frame.attachment, inbox=str(told["inbox"]), sample_rate=int(told["sample_rate"])
+        self._link.attach(
+            Attachment(id=frame.attachment, inbox=str(told["inbox"]), sample_rate=int(told["sample_rate"]))
         )
         self._last_seq = 0
         pipeline.greet()
