@@ -15,6 +15,7 @@ import aiohttp
 
 from benchmarks.caller import Caller, Tally
 from benchmarks.line import Line, call
+from benchmarks.processes import Window
 from benchmarks.speech import quiet
 from benchmarks.works import Work
 from voicebackend.process import loop_factory
@@ -36,15 +37,6 @@ class Calls:
     api_key: str
     sessions: int
     seed: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
-    """When to talk and when to count, seconds of the machine's monotonic clock."""
-
-    start: float
-    count_from: float
-    until: float
 
 
 def hold(calls: Calls, pipe: Connection) -> None:

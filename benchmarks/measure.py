@@ -38,12 +38,12 @@ def usage(ours: Mapping[str, int], callers: Iterable[int]) -> Usage:
     )
 
 
-def percentiles(values: Sequence[float], less: float = 0.0) -> dict[str, float | None]:
+def percentiles(values: Sequence[float], less: float = 0.0, digits: int = 1) -> dict[str, float | None]:
     """Return p50, p95 and p99 by nearest rank, each less a constant; None where nothing was measured."""
     ranked = sorted(values)
 
     def at(share: float) -> float | None:
-        return round(ranked[max(math.ceil(share * len(ranked)) - 1, 0)] - less, 1) if ranked else None
+        return round(ranked[max(math.ceil(share * len(ranked)) - 1, 0)] - less, digits) if ranked else None
 
     return {"p50": at(0.50), "p95": at(0.95), "p99": at(0.99)}
 

@@ -33,6 +33,7 @@ class Running:
 
     url: str
     api_key: str
+    redis_url: str
     pids: Mapping[str, int]
     """Of every process, by name."""
 
@@ -58,7 +59,7 @@ async def running(config: Mapping[str, Any], *, workers: int, log: Path | None) 
                     await process.start()
                 await _until_ready(deployment.base_url, processes)
                 pids = {process.name: process.pid or 0 for process in processes}
-                yield Running(url=deployment.base_url, api_key=key, pids=pids)
+                yield Running(url=deployment.base_url, api_key=key, redis_url=redis.url, pids=pids)
             finally:
                 for process in reversed(processes[1:]):
                     await process.stop()

@@ -8,21 +8,18 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import multiprocessing
-import os
-import platform
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from multiprocessing.connection import Connection
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks import stack
 from benchmarks.caller import Tally
-from benchmarks.callers import Calls, Window, hold
+from benchmarks.callers import Calls, hold
+from benchmarks.circumstances import loadavg, others_cores, versions
 from benchmarks.measure import Usage, cores, percentiles, usage
+from benchmarks.processes import Window, processes, shares
 from benchmarks.works import ONSET_S, Work, works
 
 SESSIONS = (1, 10, 50, 100)
@@ -49,30 +46,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 async def measure(work: Work, sessions: int, options: argparse.Namespace) -> dict[str, Any]:
     """Return one run: a deployment of its own, callers in processes of their own."""
-    load_before = os.getloadavg()[0]
+    load_before = loadavg()
     async with stack.running(work.config, workers=options.workers, log=options.log) as deployment:
         empty = usage(deployment.pids, ())
         calls = [
             Calls(work=work, url=deployment.url, api_key=deployment.api_key, sessions=share, seed=seed)
-            for seed, share in enumerate(_shares(sessions, options.callers), start=1)
+            for seed, share in enumerate(shares(sessions, options.callers), start=1)
         ]
-        with _processes(calls) as (pids, pipes):
-            for pipe in pipes:
-                await _receive(pipe, _OPEN_S)
+        with processes(hold, calls) as callers:
+            await callers.answers(_OPEN_S)
             start = time.monotonic() + _LEAD_S
             window = Window(start=start, count_from=start + WARM_UP_S, until=start + WARM_UP_S + options.seconds)
-            for pipe in pipes:
-                pipe.send(window)
+            callers.tell(window)
             await asyncio.sleep(window.count_from - time.monotonic())
-            before = usage(deployment.pids, pids)
+            before = usage(deployment.pids, callers.pids)
             await asyncio.sleep(window.until - time.monotonic())
-            after = usage(deployment.pids, pids)
+            after = usage(deployment.pids, callers.pids)
             tally = Tally()
-            for pipe in pipes:
-                tally.add(await _receive(pipe, _END_S))
+            for seen in await callers.answers(_END_S):
+                tally.add(seen)
     costs = _costs(before, after, sessions, options.seconds)
     added = {"rss_mb_added_per_session": round((after.rss_mb - empty.rss_mb) / sessions, 1)}
-    costs["load"]["loadavg_before"] = round(load_before, 2)
+    costs["load"]["loadavg_before"] = load_before
     return {**_seen(work, sessions, tally), **costs, **added, **_circumstances(options)}
 
 
@@ -103,14 +98,13 @@ def _costs(before: Usage, after: Usage, sessions: int, seconds: float) -> dict[s
     """Return what the sessions cost: cores and decimal MB for each."""
     spent = {name: after.cpu_s[name] - before.cpu_s[name] for name in after.cpu_s}
     ours, callers = sum(spent.values()), after.callers_s - before.callers_s
-    others = (after.machine_s - before.machine_s - ours - callers) / seconds
     return {
         "cpu_per_session": round(ours / sessions / seconds, 5),
         "cpu_by_process": {name: round(cpu / sessions / seconds, 5) for name, cpu in spent.items()},
         "caller_cpu_per_session": round(callers / sessions / seconds, 5),
         "rss_mb_per_session": round(after.rss_mb / sessions, 1),
         "pss_mb_per_session": round(after.pss_mb / sessions, 1),
-        "load": {"cores": cores(), "other_processes_cores": round(others, 2)},
+        "load": {"cores": cores(), "other_processes_cores": others_cores(before, after, seconds)},
     }
 
 
@@ -119,39 +113,8 @@ def _circumstances(options: argparse.Namespace) -> dict[str, Any]:
         "seconds": options.seconds,
         "workers": options.workers,
         "caller_processes": options.callers,
-        "python": platform.python_version(),
+        **versions(),
     }
-
-
-def _shares(sessions: int, processes: int) -> list[int]:
-    """Share sessions out over processes; none gets none."""
-    base, more = divmod(sessions, processes)
-    return [share for share in (base + (number < more) for number in range(processes)) if share]
-
-
-@contextmanager
-def _processes(calls: Sequence[Calls]) -> Iterator[tuple[list[int], list[Connection]]]:
-    """Run a process for each set of calls, and end them."""
-    context = multiprocessing.get_context("spawn")
-    pipes = [context.Pipe() for _ in calls]
-    running = [
-        context.Process(target=hold, args=(one, theirs), daemon=True)
-        for one, (_, theirs) in zip(calls, pipes, strict=True)
-    ]
-    for process in running:
-        process.start()
-    try:
-        yield [process.pid or 0 for process in running], [ours for ours, _ in pipes]
-    finally:
-        for process in running:
-            process.join(_END_S)
-            process.kill()
-
-
-async def _receive(pipe: Connection, timeout_s: float) -> Any:
-    if not await asyncio.to_thread(pipe.poll, timeout_s):
-        raise RuntimeError(f"the callers did not answer within {timeout_s:g} s")
-    return pipe.recv()
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
