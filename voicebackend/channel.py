@@ -10,18 +10,16 @@ import asyncio
 import logging
 import random
 import time
-from collections import deque
 from typing import Any
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from voicebackend._wire import Wire
+from voicebackend.backlog import AUDIO, MAX_STUCK_S, Backlog
 from voicebackend.errors import InvalidFormat
 from voicebackend.streams import (
     FIELD,
-    MAX_BUNDLE,
-    MAX_FRAMES,
     STREAM_TTL_S,
     Entry,
     EntryId,
@@ -30,47 +28,51 @@ from voicebackend.streams import (
     decode_bundle,
     encode_bundle,
 )
+from voicebackend.telemetry import frames_dropped
 
 logger = logging.getLogger(__name__)
 
 FLUSH_S = 0.004
 """Seconds within which audio for the same stream shares an entry: half of it is what a busy stream adds."""
-BUFFER_S = 6.0
-"""Seconds of frames kept while Redis does not answer."""
-MAX_PENDING = 20_000
-"""Frames kept for one stream; beyond, the oldest audio goes."""
 MAX_ENTRIES = 30_000
 """Entries in a stream whose owner does not trim it: about a minute at one per flush."""
 _ADD_OPTIONS = (b"NOMKSTREAM", b"MAXLEN", b"~", MAX_ENTRIES, b"*")
-_AUDIO = frozenset({Kind.AUDIO_IN, Kind.AUDIO_OUT, Kind.PLAY})
-_PATIENT = _AUDIO | {Kind.PLAYED}
+_PATIENT = AUDIO | {Kind.PLAYED}
 """What comes many times a second; everything else goes at once, and what waits goes with it."""
-_FRAME_OVERHEAD = 64
+RETRY_S = 0.1
+"""Seconds after which a stream is tried again that was not there."""
 
 
 class Sender:
     """Writes frames to streams, everything for one stream within ``flush_s`` in one entry; at once when idle.
 
-    ``send`` never waits. Call ``run`` as a task, and ``flush`` before the end.
+    What cannot be written waits, within the bounds of its ``Backlog``: until Redis answers, or until the stream's
+    owner has made it anew. ``send`` never waits. Call ``run`` as a task, and ``flush`` before the end.
     """
 
     def __init__(self, redis: Redis | Wire, *, flush_s: float = FLUSH_S) -> None:
         self._wire, self._flush_s = Wire.over(redis), flush_s
-        self._pending: dict[str, deque[Frame]] = {}
+        self._pending: dict[str, Backlog] = {}
         self._wake, self._urgent = asyncio.Event(), asyncio.Event()
         self._lock = asyncio.Lock()
-        self.dropped = 0
-        """Frames given up: no such stream, too many, or too old."""
+        self._again: asyncio.TimerHandle | None = None
+        self._tries_stuck = False
+        self._dropped = 0
 
     def __repr__(self) -> str:
         return f"<Sender [{sum(map(len, self._pending.values()))} pending, {self.dropped} dropped]>"
 
+    @property
+    def dropped(self) -> int:
+        """Frames given up: no such stream, too many, or not to be encoded."""
+        return self._dropped + sum(backlog.dropped for backlog in self._pending.values())
+
     def send(self, stream: str, frame: Frame) -> None:
         """Queue a frame."""
-        queue = self._pending.setdefault(stream, deque())
-        if len(queue) >= MAX_PENDING:
-            self._make_room(queue)
-        queue.append(frame)
+        backlog = self._pending.get(stream)
+        if backlog is None:
+            backlog = self._pending[stream] = Backlog()
+        backlog.push(frame)
         self._wake.set()
         if frame.kind not in _PATIENT:
             self._urgent.set()
@@ -87,47 +89,91 @@ class Sender:
                 alarm.cancel()
             last = time.monotonic()
             try:
-                await self._flush()
+                await self._flush(stuck=self._tries_stuck)
                 failures = 0
             except (RedisError, OSError) as error:
                 failures += 1
                 logger.warning("streams: write failed", extra={"error": type(error).__name__, "failures": failures})
-                self._wake.set()
+                self._try_stuck()
                 await asyncio.sleep(random.uniform(0, min(0.5, 0.02 * 2**failures)))  # noqa: S311 - jitter
 
-    async def flush(self) -> None:
-        """Write everything queued; what could not be written stays queued, in order."""
-        await self._flush()
-        while self._pending:
-            await self._flush()
+    async def flush(self, *, patience_s: float = 0.0) -> None:
+        """Write everything queued, and give up what is for a stream that is not there within these seconds.
 
-    async def _flush(self) -> None:
-        """Write what is queued now; what comes meanwhile waits for the next time."""
+        Raises:
+            redis.exceptions.RedisError, OSError: not all could be written; that stays queued, in order.
+
+        """
+        until = time.monotonic() + patience_s
+        await self._flush(stuck=True)
+        while self._pending:
+            if all(backlog.is_stuck for backlog in self._pending.values()):
+                if time.monotonic() >= until:
+                    self._give_up(after_s=0.0)
+                    return
+                await asyncio.sleep(RETRY_S)
+            await self._flush(stuck=True)
+
+    async def _flush(self, *, stuck: bool) -> None:
+        """Write what is queued now, to streams that were not there too or not; what comes meanwhile waits."""
         async with self._lock:
             self._wake.clear()
             self._urgent.clear()
-            batch = [(stream, _take(queue)) for stream, queue in self._pending.items() if queue]
+            self._tries_stuck = False
+            batch = {
+                stream: backlog.take()
+                for stream, backlog in self._pending.items()
+                if backlog and (stuck or not backlog.is_stuck)
+            }
             try:
                 if batch:
                     await self._write(batch)
-            except BaseException:
-                for stream, frames in batch:
-                    self._pending[stream].extendleft(reversed(frames))
-                    self._drop_old(stream)
-                self._wake.set()
-                raise
-            self._pending = {stream: queue for stream, queue in self._pending.items() if queue}
-            if self._pending:
-                self._wake.set()
+            finally:
+                for stream, frames in batch.items():
+                    self._pending[stream].put_back(frames, time.monotonic())
+                self._tidy()
 
-    async def _write(self, batch: list[tuple[str, list[Frame]]]) -> None:
-        entries = await self._wire.execute(
-            *((b"XADD", stream, *_ADD_OPTIONS, FIELD, self._encode(frames)) for stream, frames in batch)
+    async def _write(self, batch: dict[str, list[Frame]]) -> None:
+        """Write a bundle to each stream, and leave in the batch what could not be written."""
+        replies = await self._wire.replies(
+            *((b"XADD", stream, *_ADD_OPTIONS, FIELD, self._encode(frames)) for stream, frames in batch.items())
         )
-        for (stream, frames), entry in zip(batch, entries, strict=True):
-            if entry is None:
-                self.dropped += len(frames)
-                logger.debug("streams: nobody owns the stream", extra={"stream": stream, "frames": len(frames)})
+        failed: Exception | None = None
+        for (stream, frames), reply in zip(list(batch.items()), replies, strict=True):
+            if isinstance(reply, Exception):
+                failed = reply
+            elif reply is not None:
+                del batch[stream]
+                self._pending[stream].wrote()
+            elif not self._pending[stream].is_stuck:
+                logger.info("streams: nobody owns the stream", extra={"stream": stream, "frames": len(frames)})
+        if failed is not None:
+            raise failed
+
+    def _tidy(self) -> None:
+        """Let go of what is done or hopeless, and see to it that the rest is tried again."""
+        self._give_up(after_s=MAX_STUCK_S)
+        self._pending = {stream: backlog for stream, backlog in self._pending.items() if backlog}
+        if not all(backlog.is_stuck for backlog in self._pending.values()):
+            self._wake.set()
+        elif self._pending and self._again is None:
+            self._again = asyncio.get_running_loop().call_later(RETRY_S, self._try_stuck)
+
+    def _try_stuck(self) -> None:
+        self._again, self._tries_stuck = None, True
+        self._wake.set()
+
+    def _give_up(self, *, after_s: float) -> None:
+        now = time.monotonic()
+        for backlog in self._pending.values():
+            backlog.give_up(now, after_s=after_s)
+            if backlog.dropped:
+                self._drop(backlog.dropped)
+                backlog.dropped = 0
+
+    def _drop(self, count: int) -> None:
+        self._dropped += count
+        frames_dropped.add(count, {"where": "stream"})
 
     def _encode(self, frames: list[Frame]) -> bytes:
         """Encode what can be encoded: one frame out of bounds must not hold up those of other sessions."""
@@ -141,38 +187,11 @@ class Sender:
         try:
             encode_bundle([frame])
         except InvalidFormat as error:
-            self.dropped += 1
+            self._drop(1)
             extra = {"session_id": frame.session, "kind": frame.kind.name, "error": error.message}
             logger.error("streams: frame cannot be sent", extra=extra)  # noqa: TRY400 - a trace says nothing more
             return False
         return True
-
-    def _drop_old(self, stream: str) -> None:
-        oldest = time.time() * 1000 - BUFFER_S * 1000
-        queue = self._pending[stream]
-        kept = deque(frame for frame in queue if frame.kind not in _AUDIO or frame.time_ms >= oldest)
-        self.dropped += len(queue) - len(kept)
-        self._pending[stream] = kept
-
-    def _make_room(self, queue: deque[Frame]) -> None:
-        self.dropped += 1
-        for index, frame in enumerate(queue):
-            if frame.kind in _AUDIO:
-                del queue[index]
-                return
-        queue.popleft()
-
-
-def _take(queue: deque[Frame]) -> list[Frame]:
-    """Take as many frames from the queue's head as fit in one bundle."""
-    frames: list[Frame] = []
-    size = 0
-    while queue and len(frames) < MAX_FRAMES:
-        size += len(queue[0].payload) + _FRAME_OVERHEAD
-        if size > MAX_BUNDLE and frames:
-            break
-        frames.append(queue.popleft())
-    return frames
 
 
 class Reader:

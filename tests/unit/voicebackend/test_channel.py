@@ -13,7 +13,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from voicebackend import channel
 from voicebackend._redis import connect
 from voicebackend._wire import Wire
-from voicebackend.channel import MAX_PENDING, Reader, Sender
+from voicebackend.backlog import MAX_PENDING
+from voicebackend.channel import Reader, Sender
 from voicebackend.streams import FIELD, MAX_PAYLOAD, STREAM_TTL_S, Frame, Kind
 
 SESSION = "0f" * 16
@@ -59,6 +60,40 @@ async def test_nobody_home_leaves_nothing_behind(redis: Redis) -> None:
     assert await redis.exists("nowhere") == 0
 
 
+async def test_a_stream_that_is_made_anew_gets_what_was_sent_meanwhile(redis: Redis, reader: Reader) -> None:
+    """Its owner makes it once Redis is back; streams that are there are not held up."""
+    reader.add("there", await channel.create(redis, "there"))
+    sender = Sender(redis)
+    running = asyncio.create_task(sender.run())
+    for seq in range(1, 101):
+        sender.send("lost", frame(seq, Kind.DTMF if seq % 10 == 0 else Kind.AUDIO_IN))
+        sender.send("there", frame(seq))
+        await asyncio.sleep(0.002)
+    seqs: list[int] = []
+    while len(seqs) < 100:
+        seqs += [found.seq for found in await reader.frames()]
+    assert repr(sender) == "<Sender [100 pending, 0 dropped]>"
+    reader.add("lost", await channel.create(redis, "lost"))
+    while len(seqs) < 200:
+        seqs += [found.seq for found in await reader.frames()]
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert seqs == [*range(1, 101), *range(1, 101)]
+
+
+async def test_a_last_flush_waits_for_a_stream_no_longer_than_told(redis: Redis, reader: Reader) -> None:
+    """Within its patience the stream may be made anew."""
+    sender = Sender(redis)
+    sender.send("lane", frame(1))
+    flushing = asyncio.create_task(sender.flush(patience_s=30))
+    await asyncio.sleep(0.15)
+    assert not flushing.done()
+    reader.add("lane", await channel.create(redis, "lane"))
+    await flushing
+    assert [found.seq for found in await reader.frames()] == [1]
+    assert sender.dropped == 0
+
+
 async def test_what_could_not_be_written_is_written_later_in_order(
     redis: Redis, reader: Reader, redis_url: str
 ) -> None:
@@ -85,7 +120,7 @@ async def test_a_sender_is_bounded_and_gives_up_audio_first(redis: Redis) -> Non
         sender.send("lane", frame(seq))
     assert sender.dropped == 11
     assert repr(sender) == f"<Sender [{MAX_PENDING} pending, 11 dropped]>"
-    assert sender._pending["lane"][0].kind is Kind.CLOSE
+    assert sender._pending["lane"].take()[0].kind is Kind.CLOSE
 
 
 async def test_an_owned_stream_is_kept_short_and_alive(redis: Redis) -> None:
