@@ -1,38 +1,26 @@
-"""One connection to Redis for what goes hundreds of times a second.
-
-The Redis client spends several times as long on a call as this does, most of it on what the audio path has no use
-for: a connection from the pool, retries, a coroutine for each reply. Connecting is still the client's.
-"""
+"""Commands to Redis at little cost: over one connection, or in a Cluster over one to each node."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from typing import Any, cast
+from typing import Any
 
-import hiredis
 from redis.asyncio import Redis
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError, ResponseError
-from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.exceptions import RedisError
 
-Command = tuple[Any, ...]
-"""A command and its arguments: bytes, text or numbers."""
+from voicebackend._cluster import ClusterClient
+from voicebackend._line import Command, Line
+
+_SCRIPTS = frozenset({"EVAL", "EVALSHA", b"EVAL", b"EVALSHA"})
+"""Commands whose first key comes after a script and the number of keys; elsewhere it follows the name."""
 
 
 class Wire:
-    """Commands in, replies out, in order; any number may be under way.
-
-    The connection is taken from the client's pool at the first call, kept, and closed with the client. The client's
-    ``socket_timeout`` is how long a reply may take; after that everything under way fails and the next call connects.
-    """
+    """Commands in, replies out; any number may be under way. Connections are the client's, and close with it."""
 
     def __init__(self, redis: Redis) -> None:
-        self._pool: Any = redis.connection_pool
-        self._timeout_s: float | None = self._pool.connection_kwargs.get("socket_timeout")
-        self._connecting = asyncio.Lock()
-        self._connection: Any = None
-        self._exchange: _Exchange | None = None
+        self._nodes = redis if isinstance(redis, ClusterClient) else Line(redis)
+        self._lines: dict[Redis, Line] = {}
 
     @classmethod
     def over(cls, redis: Redis | Wire) -> Wire:
@@ -46,77 +34,65 @@ class Wire:
             redis.exceptions.RedisError: Redis is not there, does not answer in time, or refused one of them.
 
         """
-        exchange = self._exchange
-        if exchange is None or exchange.lost:
-            exchange = await self._connect()
-        waiting = exchange.send(commands)
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                replies = await waiting
-        except TimeoutError as error:
-            exchange.abort()
-            raise RedisTimeoutError("no reply in time") from error
+        replies = await self.replies(*commands)
         for reply in replies:
-            if isinstance(reply, RedisError):
+            if isinstance(reply, Exception):
                 raise reply
         return replies
 
-    async def _connect(self) -> _Exchange:
-        async with self._connecting:
-            if self._exchange is None or self._exchange.lost:
-                if self._connection is not None:
-                    connection, self._connection = self._connection, None
-                    await connection.disconnect(nowait=True)
-                    await self._pool.release(connection)
-                self._connection = await self._pool.get_connection()
-                self._exchange = _Exchange(self._connection._writer.transport)  # noqa: SLF001 - no public way to it
-            return self._exchange
+    async def replies(self, *commands: Command) -> list[Any]:
+        """Send commands together and return their replies, an error in the place of each that failed.
 
+        Raises:
+            redis.exceptions.RedisError: nothing can be said of any of them; only without a Cluster.
 
-class _Exchange(asyncio.Protocol):
-    """A transport that the client has connected, from now on with us at its end."""
+        """
+        nodes = self._nodes
+        return await (nodes.replies(commands) if isinstance(nodes, Line) else self._replies_of(nodes, commands))
 
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport, self._before = transport, cast("asyncio.Protocol", transport.get_protocol())
-        self._reader = hiredis.Reader(replyError=ResponseError)
-        self._waiting: deque[tuple[int, asyncio.Future[list[Any]]]] = deque()
-        self._replies: list[Any] = []
-        self._loop = asyncio.get_running_loop()
-        transport.set_protocol(self)
-        self.lost = transport.is_closing()
+    async def by_node(self, keys: list[str]) -> list[tuple[Line, list[str]]]:
+        """Return the keys that each node has, with the line to it: for commands that name several.
 
-    def send(self, commands: tuple[Command, ...]) -> asyncio.Future[list[Any]]:
-        """Write commands; the future is their replies."""
-        future: asyncio.Future[list[Any]] = self._loop.create_future()
-        self._waiting.append((len(commands), future))
-        self._transport.write(b"".join([hiredis.pack_command(command) for command in commands]))
-        return future
+        Raises:
+            redis.exceptions.RedisError: no node tells.
 
-    def abort(self) -> None:
-        """Give the connection up at once."""
-        self.lost = True
-        self._transport.abort()
+        """
+        if isinstance(self._nodes, Line):
+            return [(self._nodes, keys)]
+        groups: dict[Line, list[str]] = {}
+        for key in keys:
+            groups.setdefault(await self._line_to(self._nodes, key), []).append(key)
+        return list(groups.items())
 
-    def data_received(self, data: bytes) -> None:
-        """Hand replies to who waits for them."""
-        self._reader.feed(data)
-        while self._waiting:
-            count, future = self._waiting[0]
-            while len(self._replies) < count:
-                reply = self._reader.gets()
-                if reply is False:
-                    return
-                self._replies.append(reply)
-            self._waiting.popleft()
-            replies, self._replies = self._replies, []
-            if not future.done():
-                future.set_result(replies)
+    def moved(self) -> None:
+        """Look again where keys are, before the next command: a node was lost, or refused one."""
+        if isinstance(self._nodes, ClusterClient):
+            self._nodes.moved()
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Fail whoever waits, and tell the client, which may be the one that closes."""
-        self.lost = True
-        for _, future in self._waiting:
-            if not future.done():
-                future.set_exception(RedisConnectionError("connection lost"))
-        self._waiting.clear()
-        self._before.connection_lost(exc)
+    async def _line_to(self, nodes: ClusterClient, key: str | bytes) -> Line:
+        node = await nodes.node_of(key)
+        if node not in self._lines:
+            self._lines[node] = Line(node)
+        return self._lines[node]
+
+    async def _replies_of(self, nodes: ClusterClient, commands: tuple[Command, ...]) -> list[Any]:
+        """Ask each node for its part; a node's failure is the reply to each command of its part."""
+        parts: dict[Line, list[int]] = {}
+        for place, command in enumerate(commands):
+            key = command[3 if command[0] in _SCRIPTS else 1]
+            parts.setdefault(await self._line_to(nodes, key), []).append(place)
+
+        replies: list[Any] = [None] * len(commands)
+
+        async def ask(line: Line, places: list[int]) -> None:
+            try:
+                found = await line.replies(tuple(commands[place] for place in places))
+            except (RedisError, OSError) as error:
+                found = [error] * len(places)
+            for place, reply in zip(places, found, strict=True):
+                replies[place] = reply
+
+        await asyncio.gather(*(ask(line, places) for line, places in parts.items()))
+        if any(isinstance(reply, Exception) for reply in replies):
+            nodes.moved()
+        return replies
