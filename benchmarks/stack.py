@@ -100,6 +100,7 @@ def _environment(deployment: Deployment, config: Mapping[str, Any], folder: Path
         "VOICEBACKEND_LOG_LEVEL": "WARNING",
         "PYTHONPATH": str(_ROOT),
         "OPENBLAS_NUM_THREADS": "1",
+        "VOICEBACKEND_PROCESSES": "0",  # what is counted is the process that is started
     }
 
 

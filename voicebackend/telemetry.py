@@ -83,6 +83,9 @@ processors_passed_by = _meter.create_counter(
 )
 slots_used = _meter.create_gauge("backend.slots.used", "1", "Sessions on this worker")
 slots_total = _meter.create_gauge("backend.slots.total", "1", "Sessions this worker can take; 0 is unlimited")
+workers_replaced = _meter.create_counter(
+    "backend.workers.replaced", "1", "Worker processes that a supervisor replaced, by why"
+)
 loop_lag_seconds = _meter.create_histogram("backend.event_loop.lag.seconds", "s", "How late the event loop wakes")
 
 

@@ -36,6 +36,19 @@ return epoch
 _RENEW = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0"
 _RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
+_FREE = """
+local freed = {}
+for _, lane in ipairs(redis.call('HKEYS', KEYS[1])) do
+  local holder = redis.call('GET', ARGV[2] .. lane)
+  if holder and string.sub(holder, 1, #ARGV[1]) == ARGV[1] then
+    redis.call('DEL', ARGV[2] .. lane)
+    freed[#freed + 1] = tonumber(lane)
+  end
+end
+return freed
+"""
+"""Its keys follow from the lanes that ever had an epoch: ``state`` is one server, not a cluster."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
@@ -59,6 +72,7 @@ class Leases:
         self._claim = state.register_script(_CLAIM)
         self._renew = state.register_script(_RENEW)
         self._release = state.register_script(_RELEASE)
+        self._free = state.register_script(_FREE)
 
     async def claim(self, lane: int) -> Lease | None:
         """Take the lane if nobody holds it."""
@@ -81,3 +95,9 @@ class Leases:
     async def release(self, lease: Lease) -> None:
         """Give the lane up, so that the next worker need not wait."""
         await self._release(keys=[self._keys.lease(lease.lane)], args=[lease.value])
+
+    async def free(self, worker: str) -> list[int]:
+        """Give up every lane of a worker that is gone, so that nobody need wait; return the lanes."""
+        prefix = self._keys.lease(0).removesuffix("0")
+        freed: Any = await self._free(keys=[self._keys.last_epoch()], args=[f"{worker}:", prefix])
+        return sorted(int(lane) for lane in freed)

@@ -9,6 +9,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from providers.engines.pool import share_threads
 from voicebackend._redis import HOT_TIMEOUT_S, STATE_TIMEOUT_S, connect, redis_errors
 from voicebackend._wire import Wire
 from voicebackend.channel import Sender
@@ -18,6 +19,7 @@ from voicebackend.publisher import Publisher, publisher_for
 from voicebackend.settings import Deployment
 from worker.engines import EnginePool
 from worker.lease import Leases
+from worker.load import Load
 from worker.services import Services
 from worker.settings import WorkerSettings
 from worker.worker import Worker
@@ -25,11 +27,16 @@ from worker.worker import Worker
 
 @asynccontextmanager
 async def serve(
-    config: BackendConfig, deployment: Deployment, *, remote: Any = None, publisher: Publisher | None = None
+    config: BackendConfig,
+    deployment: Deployment,
+    *,
+    remote: Any = None,
+    publisher: Publisher | None = None,
+    settings: WorkerSettings | None = None,
 ) -> AsyncIterator[Worker]:
     """Run a worker that has leased its lanes; on leaving, its sessions end and everything is given back.
 
-    Tasks go to ``publisher``, or to the one that the deployment wants.
+    Tasks go to ``publisher``, or to the one that the deployment wants; ``settings`` are else the environment's.
 
     Raises:
         InvalidConfig, ProviderNotFound: the configuration cannot be run here.
@@ -37,13 +44,16 @@ async def serve(
 
     """
     async with AsyncExitStack() as stack:
-        worker, sender = await _open(stack, config, deployment, remote, publisher)
+        settings = settings or WorkerSettings.from_env()
+        share_threads(settings.engine_threads)
+        worker, services = await _open(stack, config, deployment, settings, remote=remote, publisher=publisher)
         with redis_errors("worker"):
             await worker.start()
         # A loop that dies takes the process with it: better no worker than one that holds lanes and does not read them.
         async with asyncio.TaskGroup() as group:
             loops = [
-                group.create_task(sender.run(), name="sender"),
+                group.create_task(services.sender.run(), name="sender"),
+                group.create_task(services.load.run(), name="load"),
                 group.create_task(worker.run(), name="worker"),
             ]
             try:
@@ -55,8 +65,14 @@ async def serve(
 
 
 async def _open(
-    stack: AsyncExitStack, config: BackendConfig, deployment: Deployment, remote: Any, publisher: Publisher | None
-) -> tuple[Worker, Sender]:
+    stack: AsyncExitStack,
+    config: BackendConfig,
+    deployment: Deployment,
+    settings: WorkerSettings,
+    *,
+    remote: Any,
+    publisher: Publisher | None,
+) -> tuple[Worker, Services]:
     """Make the connections, and the worker on them."""
 
     def client(url: str, **options: Any) -> Redis:
@@ -64,7 +80,7 @@ async def _open(
         stack.push_async_callback(redis.aclose)
         return redis
 
-    settings, keys = WorkerSettings.from_env(), deployment.keys
+    keys = deployment.keys
     state = client(deployment.state_url, timeout_s=STATE_TIMEOUT_S)
     audio = client(deployment.audio_url, timeout_s=STATE_TIMEOUT_S)
     with redis_errors("worker"):
@@ -79,6 +95,7 @@ async def _open(
         publisher=publisher,
         engines=await stack.enter_async_context(EnginePool()),
         keys=keys,
+        load=Load(),
         remote=remote,
     )
     worker = Worker(
@@ -89,4 +106,4 @@ async def _open(
         audio=audio,
         reading=client(deployment.audio_url, timeout_s=None, max_connections=1),
     )
-    return worker, services.sender
+    return worker, services

@@ -15,6 +15,7 @@ from voicebackend.keys import Keys
 from voicebackend.publisher import Publisher
 from voicebackend.remote import resolve
 from worker.engines import EnginePool
+from worker.load import Load
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,8 @@ class Services:
     publisher: Publisher
     engines: EnginePool
     keys: Keys
+    load: Load
+    """How loaded this process is: it takes no new sessions while its event loop lags."""
     remote: Any = None
     """Calls to objects in the embedding process, if there is one."""
 

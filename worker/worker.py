@@ -57,6 +57,8 @@ class Worker:
         self._sessions: dict[str, SessionRunner] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._draining = False
+        self.sessions_started = 0
+        """Sessions it has run so far."""
         self._providers = describe_providers()
 
     def __repr__(self) -> str:
@@ -240,6 +242,7 @@ class Worker:
             return
         if record.state is not SessionState.STARTING or (record.lane, record.worker) != (lane.number, self.id):
             return
+        self.sessions_started += 1
         runner = SessionRunner(record, self._config.current, lane, self._services)
         self._sessions[session] = runner
         task = asyncio.create_task(runner.run(), name=f"session-{session}")

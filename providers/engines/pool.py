@@ -13,6 +13,14 @@ from voicebackend.errors import PipelineError
 
 T = TypeVar("T")
 
+_share = os.cpu_count() or 1
+
+
+def share_threads(count: int) -> None:
+    """Give each pool made from now on this many threads: where several processes share the machine, a part of it."""
+    global _share  # noqa: PLW0603 - the cores are the process's, not an engine's
+    _share = max(1, count)
+
 
 class Pool:
     """Runs functions off the event loop; what they raise becomes a PipelineError.
@@ -22,7 +30,7 @@ class Pool:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._size = os.cpu_count() or 1
+        self._size = _share
         self._executor: ThreadPoolExecutor | None = None
         self._jobs = 0
 

@@ -123,5 +123,6 @@ def _environment(
         "VOICEBACKEND_CONFIG": str(path),
         "PYTHONPATH": str(HELPERS),
         "OPENBLAS_NUM_THREADS": "1",
+        "VOICEBACKEND_PROCESSES": "0",  # who is killed is the worker, and nobody starts it again
         **more,
     }
