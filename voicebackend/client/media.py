@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Protocol
 
 import aiohttp
+from pydantic import BaseModel
 
 from voicebackend import events
 from voicebackend._background import Background
+from voicebackend.client.outgoing import Outgoing
 from voicebackend.errors import (
+    AuthenticationFailed,
     ConnectionFailed,
     ConnectionTimeout,
     InvalidFormat,
@@ -28,17 +32,24 @@ from voicebackend.session import ConnectionState
 
 logger = logging.getLogger(__name__)
 
-MAX_QUEUED = 64
-"""Messages that wait for the socket; then who sends waits too."""
 CLOSE_S = 2.0
 """Seconds that the server has to say ``ended`` after ``stop``."""
 COMING_BACK = RetryPolicy(max_retries=1000, delay_s=0.25, max_delay_s=2.0)
 """Between tries to find a lost session; it is ``RESUME_S`` that ends them."""
+SPREAD_S = 0.1
+"""Seconds over which callers spread their first tries: a gateway that goes loses all of its own at once."""
 TRY_S = 5.0
 """Seconds for one try, so that one that hangs leaves time for others."""
 _MAX_MESSAGE = max(MAX_TEXT_BYTES, 256 * 1024)
 _FINAL = frozenset(CLOSE_CODES.values())
 """Close codes after which coming back is of no use."""
+
+
+class Ticket(BaseModel):
+    """A token that opens a session's socket once, and where."""
+
+    token: str
+    connect_url: str
 
 
 class MediaListener(Protocol):
@@ -64,23 +75,30 @@ class MediaListener(Protocol):
 class MediaSocket:
     """Sends and receives; when the connection is lost it comes back within 20 s without the caller's doing."""
 
-    def __init__(self, client: aiohttp.ClientSession, url: str, *, listener: MediaListener, timeout_s: float) -> None:
-        self._client, self._url, self._listener, self._timeout_s = client, url, listener, timeout_s
-        self._outgoing: asyncio.Queue[Message | bytes] = asyncio.Queue(MAX_QUEUED)
+    def __init__(
+        self,
+        client: aiohttp.ClientSession,
+        ticket: Callable[[], Awaitable[Ticket]],
+        *,
+        sample_rate: int,
+        listener: MediaListener,
+        timeout_s: float,
+    ) -> None:
+        self._client, self._ticket, self._rate = client, ticket, sample_rate
+        self._listener, self._timeout_s = listener, timeout_s
+        self._outgoing = Outgoing(sample_rate)
         self._background = Background()
         self._over = asyncio.Event()
-        self._resume_token = ""
-        self._rate = 0
+        self._url = self._resume_token = ""
 
-    async def open(self, token: str, sample_rate: int) -> None:
+    async def open(self) -> None:
         """Connect and return once the session listens.
 
         Raises:
             VoiceBackendError: the server refuses, or does not answer in time.
 
         """
-        self._rate = sample_rate
-        socket = await self._connect((SUBPROTOCOL, TOKEN_PREFIX + token), None, self._timeout_s)
+        socket = await self._enter(self._timeout_s)
         self._background.start(self._run(socket), name="media socket")
 
     async def send(self, message: Message | bytes) -> None:
@@ -125,7 +143,9 @@ class MediaSocket:
                 if socket.close_code in _FINAL:
                     raise _closed(socket.close_code)
                 self._listener.on_connection(ConnectionState.RECONNECTING)
+                self._outgoing.lose()
                 socket = await self._come_back()
+                self._outgoing.find()
                 self._listener.on_connection(ConnectionState.CONNECTED)
         except VoiceBackendError as lost:
             error = lost
@@ -144,7 +164,7 @@ class MediaSocket:
 
     async def _write(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         while True:
-            message = await self._outgoing.get()
+            message = await self._outgoing.next()
             try:
                 if isinstance(message, bytes):
                     await socket.send_bytes(message)
@@ -153,6 +173,7 @@ class MediaSocket:
             except (aiohttp.ClientError, ConnectionError):
                 await socket.close()  # the reader sees it and comes back
                 return
+            self._outgoing.sent()
 
     def _take(self, message: aiohttp.WSMessage) -> ServerMessage | None:
         """Hand a message to the listener; return it if it was text."""
@@ -169,20 +190,31 @@ class MediaSocket:
 
     async def _come_back(self) -> aiohttp.ClientWebSocketResponse:
         """Try again and again for as long as the session waits; at once raise what cannot pass."""
-        attempt = 0
+        attempt, way = 0, self._resume
         try:
             async with asyncio.timeout(RESUME_S):
+                await asyncio.sleep(random.random() * SPREAD_S)  # noqa: S311 - jitter
                 while True:
                     attempt += 1
                     try:
-                        return await self._connect((SUBPROTOCOL,), events.Auth(resume=self._resume_token), TRY_S)
+                        return await way()
                     except VoiceBackendError as error:
                         delay = COMING_BACK.delay_after(attempt, error, jitter=random.random())  # noqa: S311 - jitter
+                        if isinstance(error, AuthenticationFailed) and way == self._resume:
+                            delay, way = 0.0, self._enter  # a try before may have spent the token and not come through
                         if delay is None:
                             raise
                     await asyncio.sleep(delay)
         except TimeoutError as error:
             raise ConnectionTimeout("resume", f"the session was not found again within {RESUME_S:g} s") from error
+
+    async def _resume(self) -> aiohttp.ClientWebSocketResponse:
+        return await self._connect((SUBPROTOCOL,), events.Auth(resume=self._resume_token), TRY_S)
+
+    async def _enter(self, timeout_s: float = TRY_S) -> aiohttp.ClientWebSocketResponse:
+        ticket = await self._ticket()
+        self._url = ticket.connect_url
+        return await self._connect((SUBPROTOCOL, TOKEN_PREFIX + ticket.token), None, timeout_s)
 
     async def _connect(
         self, protocols: tuple[str, ...], auth: Message | None, timeout_s: float

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from voicebackend.agents import AGENTS
 from voicebackend.client.http import HttpApi
 from voicebackend.client.local_agent import LocalAgent
-from voicebackend.client.media import MediaListener, MediaSocket
+from voicebackend.client.media import MediaListener, MediaSocket, Ticket
 from voicebackend.config import BackendConfig, parse
 from voicebackend.errors import InvalidConfig
 from voicebackend.remote import Objects
@@ -24,11 +24,6 @@ READY_S = 5
 class _Page(BaseModel):
     sessions: list[SessionView]
     cursor: str | None = None
-
-
-class _Token(BaseModel):
-    token: str
-    connect_url: str
 
 
 class _Readiness(BaseModel):
@@ -94,10 +89,15 @@ class SessionService:
 
     async def connect(self, session_id: str, listener: MediaListener, sample_rate: int) -> MediaSocket:
         """Open the caller's socket with a fresh token."""
-        told = await self._api.send("start", "POST", f"{_path(session_id)}/token")
-        issued = _Token.model_validate(told)
-        socket = MediaSocket(self._api.client, issued.connect_url, listener=listener, timeout_s=self._timeout_s)
-        await socket.open(issued.token, sample_rate)
+
+        async def ticket() -> Ticket:
+            told = await self._api.send("start", "POST", f"{_path(session_id)}/token")
+            return Ticket.model_validate(told)
+
+        socket = MediaSocket(
+            self._api.client, ticket, sample_rate=sample_rate, listener=listener, timeout_s=self._timeout_s
+        )
+        await socket.open()
         return socket
 
     async def check(self) -> None:

@@ -159,7 +159,7 @@ async def test_a_lost_connection_is_found_again_with_the_resume_token(
 async def test_a_connection_that_cannot_be_found_again_ends_the_session_with_its_error(
     double: ControlDouble, session: VoiceSession
 ) -> None:
-    """Where the gateway refuses the return, streams end and the error is kept."""
+    """Where the gateway refuses the return, with a fresh token too, streams end and the error is kept."""
 
     async def refuse(line: Line) -> None:
         await line.tell(Error(code=ErrorCode.AUTHENTICATION_FAILED, message="the token is spent"))
@@ -169,9 +169,44 @@ async def test_a_connection_that_cannot_be_found_again_ends_the_session_with_its
     await session.start()
     assert [pcm async for pcm in session.agent_audio()] == []
     assert isinstance(session.error, AuthenticationFailed)
-    assert len(double.lines) == 2
+    assert [line.protocols[1:] for line in double.lines] == [["token.t0"], [], ["token.t0"]]
     assert session.connection_state() is ConnectionState.ERROR
     assert session.state() is PipelineState.ERROR
+
+
+async def test_a_resume_token_that_was_spent_in_vain_is_no_end(double: ControlDouble, session: VoiceSession) -> None:
+    """A try that the gateway took up and never answered: the next asks for a fresh token."""
+
+    async def spent(line: Line) -> None:
+        await line.tell(Error(code=ErrorCode.AUTHENTICATION_FAILED, message="the token is spent"))
+        await line.socket.close(code=CloseCode.UNAUTHENTICATED)
+
+    double.scripts = [lose, vanish, spent, greet]
+    await session.start()
+    await until(lambda: len(double.lines) == 4 and session.connection_state() is ConnectionState.CONNECTED)
+    assert session.persistence_status() is PersistenceStatus.ACTIVE
+
+
+async def test_who_speaks_while_the_connection_is_lost_does_not_wait_and_two_seconds_are_kept(
+    double: ControlDouble, session: VoiceSession
+) -> None:
+    """Of five seconds; what else was said in between is not dropped."""
+    back = asyncio.Event()
+
+    async def return_(line: Line) -> None:
+        await back.wait()
+        await greet(line)
+
+    double.scripts = [lose, return_]
+    await session.start()
+    await until(lambda: session.connection_state() is ConnectionState.RECONNECTING)
+    async with asyncio.timeout(2):
+        for second in range(5):
+            await session.process_audio(bytes([second, 0]) * 16_000)
+    back.set()
+    await until(lambda: session.connection_state() is ConnectionState.CONNECTED)
+    heard = b"".join([await double.lines[-1].hear() for _ in range(10)])
+    assert heard == bytes([3, 0]) * 16_000 + bytes([4, 0]) * 16_000
 
 
 async def lose(line: Line) -> None:
