@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from providers.registry import PROVIDERS
 from voicebackend.keys import Keys
+from worker.load import Measured
 
 ANNOUNCEMENT_TTL_S = 5
 """Seconds after which a worker that says nothing more is gone."""
@@ -38,6 +39,7 @@ async def announce(
     slots_free: int,
     draining: bool,
     config_version: int,
+    load: Measured,
 ) -> None:
     """Write the announcement; ``lanes`` maps each lane to its cap."""
     now = time.time()
@@ -51,6 +53,10 @@ async def announce(
         "draining": int(draining),
         "config_version": config_version,
         "seen_ms": round(now * 1000),
+        "admitting": int(load.admitting),
+        "lag_ms": round(load.lag_ms, 1),
+        "cpu": round(load.cpu, 2),
+        "rss_mb": round(load.rss_mb),
     }
     pipe = state.pipeline(transaction=False)
     pipe.hset(keys.worker(worker), mapping=fields)

@@ -19,7 +19,7 @@ from voicebackend.errors import SessionLimitExceeded, VoiceBackendError
 from voicebackend.record import SessionRecord
 from voicebackend.session import SessionState
 from voicebackend.streams import LANE_WINDOW_S, Frame, Kind
-from voicebackend.telemetry import loop_lag_seconds, slots_total, slots_used
+from voicebackend.telemetry import slots_total, slots_used
 from worker.announcement import announce, describe_providers, withdraw
 from worker.lane import Lane
 from worker.lease import RENEW_S, Lease, Leases
@@ -152,9 +152,7 @@ class Worker:
 
     async def _keep_leases(self) -> None:
         while True:
-            started = time.monotonic()
             await asyncio.sleep(RENEW_S)
-            loop_lag_seconds.record(max(0.0, time.monotonic() - started - RENEW_S))
             try:
                 for lane in list(self._lanes.values()):
                     await self._renew(lane)
@@ -204,6 +202,7 @@ class Worker:
             slots_free=max(0, total - used),
             draining=self._draining,
             config_version=self._config.version,
+            load=self._services.load.measure(),
         )
 
     # ------------------------------------------------------------ sessions
