@@ -10,7 +10,8 @@ import asyncio
 import logging
 import random
 import time
-from typing import Any
+from collections.abc import Awaitable
+from typing import Any, cast
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -18,17 +19,11 @@ from redis.exceptions import RedisError
 from voicebackend._wire import Wire
 from voicebackend.backlog import AUDIO, MAX_STUCK_S, Backlog
 from voicebackend.errors import InvalidFormat
-from voicebackend.streams import (
-    FIELD,
-    STREAM_TTL_S,
-    Entry,
-    EntryId,
-    Frame,
-    Kind,
-    decode_bundle,
-    encode_bundle,
-)
+from voicebackend.reader import Reader
+from voicebackend.streams import FIELD, STREAM_TTL_S, Frame, Kind, encode_bundle
 from voicebackend.telemetry import frames_dropped
+
+__all__ = ["Reader", "Sender", "create", "keep", "remove"]
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +36,14 @@ _PATIENT = AUDIO | {Kind.PLAYED}
 """What comes many times a second; everything else goes at once, and what waits goes with it."""
 RETRY_S = 0.1
 """Seconds after which a stream is tried again that was not there."""
+_LOG_S = 5.0
+"""Seconds between two lines in the log about the same trouble."""
+_KEEP = """
+local now = redis.call('TIME')
+local oldest = now[1] * 1000 + math.floor(now[2] / 1000) - ARGV[1]
+redis.call('XTRIM', KEYS[1], 'MINID', '~', string.format('%.0f', math.max(0, oldest)))
+return redis.call('EXPIRE', KEYS[1], ARGV[2])
+"""
 
 
 class Sender:
@@ -79,7 +82,7 @@ class Sender:
 
     async def run(self) -> None:
         """Flush whenever there is something, until cancelled."""
-        loop, last, failures = asyncio.get_running_loop(), 0.0, 0
+        loop, last, failures, logged = asyncio.get_running_loop(), 0.0, 0, float("-inf")
         while True:
             await self._wake.wait()
             wait = last + self._flush_s - time.monotonic()
@@ -93,7 +96,9 @@ class Sender:
                 failures = 0
             except (RedisError, OSError) as error:
                 failures += 1
-                logger.warning("streams: write failed", extra={"error": type(error).__name__, "failures": failures})
+                if time.monotonic() - logged >= _LOG_S:
+                    logged = time.monotonic()
+                    logger.warning("streams: write failed", extra={"error": type(error).__name__, "failures": failures})
                 self._try_stuck()
                 await asyncio.sleep(random.uniform(0, min(0.5, 0.02 * 2**failures)))  # noqa: S311 - jitter
 
@@ -147,7 +152,7 @@ class Sender:
                 self._pending[stream].wrote()
             elif not self._pending[stream].is_stuck:
                 logger.info("streams: nobody owns the stream", extra={"stream": stream, "frames": len(frames)})
-        if failed is not None:
+        if failed is not None and len(batch) == len(replies):  # else some node answers: the rest waits its turn
             raise failed
 
     def _tidy(self) -> None:
@@ -194,64 +199,6 @@ class Sender:
         return True
 
 
-class Reader:
-    """Reads streams from where it stands, in one blocking call over all of them.
-
-    The Redis client must have no socket timeout. Entries that do not decode are counted and left out.
-    """
-
-    def __init__(self, redis: Redis) -> None:
-        self._wire = Wire(redis)
-        self._last: dict[str, bytes] = {}
-        self.corrupt = 0
-        """Entries that were no valid bundle."""
-
-    @property
-    def streams(self) -> dict[str, bytes]:
-        """The id of the last entry read from each stream."""
-        return dict(self._last)
-
-    def add(self, stream: str, after: bytes) -> None:
-        """Read this stream too, from the entry after ``after``."""
-        self._last[stream] = after
-
-    def remove(self, stream: str) -> None:
-        """Stop reading this stream."""
-        self._last.pop(stream, None)
-
-    async def read(self, *, block_ms: int = 1000, count: int = 256) -> list[tuple[str, list[Entry]]]:
-        """Return new entries by stream, in order; empty after ``block_ms`` without any."""
-        if not self._last:
-            await asyncio.sleep(block_ms / 1000)
-            return []
-        (reply,) = await self._wire.execute(
-            (b"XREAD", b"COUNT", count, b"BLOCK", block_ms, b"STREAMS", *self._last, *self._last.values())
-        )
-        found: list[tuple[str, list[Entry]]] = []
-        for raw_name, entries in reply or ():
-            name = raw_name.decode()
-            if name not in self._last or not entries:
-                continue
-            self._last[name] = entries[-1][0]
-            found.append((name, [Entry(EntryId.parse(raw), self._decode(fields)) for raw, fields in entries]))
-        return found
-
-    async def frames(self, *, block_ms: int = 1000) -> list[Frame]:
-        """Return new frames of all streams, as ``read``, for who does not mind where they stood."""
-        batches = await self.read(block_ms=block_ms)
-        return [frame for _, entries in batches for entry in entries for frame in entry.frames]
-
-    def _decode(self, fields: list[bytes]) -> list[Frame]:
-        if fields[0] != FIELD:
-            return []
-        try:
-            return decode_bundle(fields[1])
-        except InvalidFormat as error:
-            self.corrupt += 1
-            logger.warning("streams: entry skipped", extra={"error": error.message})
-            return []
-
-
 async def create(redis: Redis, stream: str) -> bytes:
     """Create the stream if need be, let it expire without care, and return the id after which to read."""
     entry: Any = await redis.xadd(stream, {FIELD: encode_bundle(())})
@@ -264,12 +211,7 @@ async def keep(redis: Redis, stream: str, reader: Reader, *, window_s: float) ->
 
     A stream that Redis lost (restarted without persistence, or its owner slept too long) is made anew and read on.
     """
-    now_s, micros = await redis.time()
-    pipe = redis.pipeline(transaction=False)
-    pipe.xtrim(stream, minid=max(0, now_s * 1000 + micros // 1000 - round(window_s * 1000)), approximate=True)
-    pipe.expire(stream, STREAM_TTL_S)
-    _, alive = await pipe.execute()
-    if not alive:
+    if not await cast("Awaitable[int]", redis.eval(_KEEP, 1, stream, str(round(window_s * 1000)), str(STREAM_TTL_S))):
         logger.warning("streams: made anew", extra={"stream": stream})
         reader.add(stream, await create(redis, stream))
 

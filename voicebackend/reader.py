@@ -1,0 +1,126 @@
+"""The reading end of the streams between processes: several at once, each from where it stands."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from voicebackend._line import Line
+from voicebackend._wire import Wire
+from voicebackend.errors import InvalidFormat
+from voicebackend.streams import FIELD, Entry, EntryId, Frame, decode_bundle
+
+logger = logging.getLogger(__name__)
+
+_NODE_RETRY_S = 0.3
+"""At most so many seconds until a node that failed is asked again."""
+
+
+class Reader:
+    """Reads streams in one blocking call over all of them; in a Cluster in one call to each node.
+
+    The Redis client must have no socket timeout. Entries that do not decode are counted and left out.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._wire = Wire(redis)
+        self._last: dict[str, bytes] = {}
+        self._asked: dict[Line, asyncio.Task[Any]] = {}
+        """What nodes of a Cluster are still asked, from one ``read`` to the next."""
+        self.corrupt = 0
+        """Entries that were no valid bundle."""
+
+    @property
+    def streams(self) -> dict[str, bytes]:
+        """The id of the last entry read from each stream."""
+        return dict(self._last)
+
+    def add(self, stream: str, after: bytes) -> None:
+        """Read this stream too, from the entry after ``after``."""
+        self._last[stream] = after
+
+    def remove(self, stream: str) -> None:
+        """Stop reading this stream."""
+        self._last.pop(stream, None)
+
+    async def read(self, *, block_ms: int = 1000, count: int = 256) -> list[tuple[str, list[Entry]]]:
+        """Return new entries by stream, in order; empty after ``block_ms`` without any.
+
+        Raises:
+            redis.exceptions.RedisError, OSError: Redis is not there, or does not answer in time; nothing is skipped.
+
+        """
+        if not self._last:
+            await asyncio.sleep(block_ms / 1000)
+            return []
+        nodes = await self._wire.by_node(list(self._last))
+        if len(nodes) == 1 and not self._asked:
+            return self._found(await self._ask(*nodes[0], block_ms, count))
+        return [batch for reply in await self._first_of(nodes, block_ms, count) for batch in self._found(reply)]
+
+    async def frames(self, *, block_ms: int = 1000) -> list[Frame]:
+        """Return new frames of all streams, as ``read``, for who does not mind where they stood."""
+        batches = await self.read(block_ms=block_ms)
+        return [frame for _, entries in batches for entry in entries for frame in entry.frames]
+
+    async def _ask(self, line: Line, streams: list[str], block_ms: int, count: int) -> Any:
+        after = [self._last[stream] for stream in streams]
+        command = (b"XREAD", b"COUNT", count, b"BLOCK", block_ms, b"STREAMS", *streams, *after)
+        (reply,) = await line.replies((command,), wait_s=block_ms / 1000)
+        if isinstance(reply, Exception):
+            self._wire.moved()
+            raise reply
+        return reply
+
+    async def _ask_node(self, line: Line, streams: list[str], block_ms: int, count: int) -> Any:
+        """Ask one node of several: its trouble does not hold up what the others have."""
+        try:
+            return await self._ask(line, streams, block_ms, count)
+        except (RedisError, OSError) as error:
+            logger.warning("streams: a node cannot be read", extra={"error": type(error).__name__})
+            self._wire.moved()
+            await asyncio.sleep(random.uniform(_NODE_RETRY_S / 3, _NODE_RETRY_S))  # noqa: S311 - jitter
+            return None
+
+    async def _first_of(self, nodes: list[tuple[Line, list[str]]], block_ms: int, count: int) -> list[Any]:
+        """Return the replies of those that answer first; the others are still asked."""
+        for line, streams in nodes:
+            if line not in self._asked:
+                asking = self._ask_node(line, streams, block_ms, count)
+                self._asked[line] = asyncio.create_task(asking, name="read a node")
+        try:
+            await asyncio.wait(self._asked.values(), return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            for task in self._asked.values():
+                task.cancel()
+            self._asked.clear()
+            raise
+        done = {line: task for line, task in self._asked.items() if task.done()}
+        for line in done:
+            del self._asked[line]
+        return [task.result() for task in done.values()]
+
+    def _found(self, reply: Any) -> list[tuple[str, list[Entry]]]:
+        found: list[tuple[str, list[Entry]]] = []
+        for raw_name, entries in reply or ():
+            name = raw_name.decode()
+            if name not in self._last or not entries:
+                continue
+            self._last[name] = entries[-1][0]
+            found.append((name, [Entry(EntryId.parse(raw), self._decode(fields)) for raw, fields in entries]))
+        return found
+
+    def _decode(self, fields: list[bytes]) -> list[Frame]:
+        if fields[0] != FIELD:
+            return []
+        try:
+            return decode_bundle(fields[1])
+        except InvalidFormat as error:
+            self.corrupt += 1
+            logger.warning("streams: entry skipped", extra={"error": error.message})
+            return []
