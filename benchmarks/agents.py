@@ -36,3 +36,10 @@ async def sentence(turn: Turn) -> AsyncIterator[str]:
     del turn
     await asyncio.sleep(FIRST_S)
     yield "Your parcel is on its way and arrives here tomorrow."
+
+
+@agent("benchmark-instant")
+async def instant(turn: Turn) -> str:
+    """Answer without thinking: what a turn takes is the way to the agent and back."""
+    del turn
+    return "Your parcel is on its way and arrives here tomorrow."

@@ -31,8 +31,9 @@ def processes(target: Callable[[Any, Connection], None], tasks: Sequence[Any]) -
         context.Process(target=target, args=(task, theirs), daemon=True)
         for task, (_, theirs) in zip(tasks, pipes, strict=True)
     ]
-    for process in running:
+    for process, (_, theirs) in zip(running, pipes, strict=True):
         process.start()
+        theirs.close()  # else nobody notices when the process is gone
     try:
         yield Callers([process.pid or 0 for process in running], [ours for ours, _ in pipes])
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -71,6 +71,13 @@ def _peers() -> Work:
         recorded=False,
         scripted_s=END_OF_TURN_S + STT_FINAL_S + agents.FIRST_S + agents.FIRST_SENTENCE_S + TTS_FIRST_S,
     )
+
+
+def instant() -> Work:
+    """Return *peers* with an agent that answers at once: its whole answer is its first delta."""
+    peers = _peers()
+    script = END_OF_TURN_S + STT_FINAL_S + TTS_FIRST_S
+    return replace(peers, name="instant agent", agent="benchmark-instant", scripted_s=script)
 
 
 def _readme() -> Work:
