@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from redis.exceptions import RedisError
 
 from voicebackend._importer import load
-from voicebackend._redis import connect
+from voicebackend._redis import HOT_TIMEOUT_S, connect
 from voicebackend._wire import Wire
 from voicebackend.errors import ConnectionFailed
 from voicebackend.retry import RetryPolicy, retrying
@@ -30,6 +30,8 @@ _INLINE_THREADS = {Queue.AGENTS: 256}
 """Agents think as long as they like: in threads of their own they hold up no session's start or end."""
 _FEW_THREADS = 8
 _END_S = 2.0
+PUBLISH_S = 1.0
+"""Seconds within which a task is queued, or is said not to be."""
 
 
 class Publisher(Protocol):
@@ -53,11 +55,18 @@ class CeleryPublisher:
         self._app = Celery("voicebackend-publisher", set_as_current=False)
         self._prefix = f"{deployment.prefix}:"
         self._app.conf.update(celery_settings(deployment.broker_url, key_prefix=self._prefix))
-        self._redis = connect(deployment.broker_url)
+        self._redis = connect(deployment.broker_url, timeout_s=HOT_TIMEOUT_S)
         self._wire = Wire(self._redis)
 
     async def publish(self, task: Task, **arguments: Any) -> None:
-        """Queue the task, with the trace it belongs to and its deadline."""
+        """Queue the task, with the trace it belongs to and its deadline, within a second.
+
+        A try whose answer was lost may have queued it all the same: tasks can be run twice.
+
+        Raises:
+            ConnectionFailed: it could not be queued.
+
+        """
         message = encode(self._app, task, arguments, {TRACE_HEADER: inject()})
 
         async def push() -> None:
@@ -66,7 +75,11 @@ class CeleryPublisher:
             except (RedisError, OSError) as error:
                 raise ConnectionFailed("publish", f"task {task.name} could not be queued") from error
 
-        await retrying(_ONCE_MORE, push)
+        try:
+            async with asyncio.timeout(PUBLISH_S):
+                await retrying(_ONCE_MORE, push)
+        except TimeoutError as error:
+            raise ConnectionFailed("publish", f"task {task.name} could not be queued in time") from error
 
     async def aclose(self) -> None:
         """Release the connection."""
