@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from voicebackend.celery_broker import broker_options, broker_tls, broker_url
+
 
 class Queue(StrEnum):
     """One queue for each kind of work, so that one cannot hold up another."""
@@ -95,10 +97,15 @@ VISIBILITY_TIMEOUT_S = 180
 """Seconds after which Redis hands an unacknowledged task out again: more than limit and longest delay together."""
 
 
-def celery_settings(broker_url: str, *, key_prefix: str = "vb:") -> dict[str, Any]:
-    """Return the settings of every Celery app on this broker, publishers included."""
+def celery_settings(redis_url: str, *, key_prefix: str = "vb:") -> dict[str, Any]:
+    """Return the settings of every Celery app on this broker, publishers included.
+
+    Raises:
+        InvalidConfig: the URL is none, or of a Redis that Celery cannot use.
+
+    """
     return {
-        "broker_url": celery_url(broker_url),
+        "broker_url": broker_url(redis_url),
         "task_serializer": "json",
         "accept_content": ["json"],
         "result_serializer": "json",
@@ -124,19 +131,8 @@ def celery_settings(broker_url: str, *, key_prefix: str = "vb:") -> dict[str, An
             "visibility_timeout": VISIBILITY_TIMEOUT_S,
             "unacked_restore_interval": 5,
             "unacked_restore_throttle": 1,
-            "health_check_interval": 10,
-            "socket_timeout": 10,
-            "socket_connect_timeout": 3,
-            "socket_keepalive": not broker_url.startswith("unix:"),
             "global_keyprefix": key_prefix,
+            **broker_options(redis_url),
         },
+        **broker_tls(redis_url),
     }
-
-
-def celery_url(url: str) -> str:
-    """Return a Redis URL as Celery spells it: ``unix://`` becomes ``redis+socket://``."""
-    if not url.startswith("unix://"):
-        return url
-    path, _, query = url.removeprefix("unix://").partition("?")
-    database = query.removeprefix("db=") if query.startswith("db=") else "0"
-    return f"redis+socket://{path}?virtual_host={database}"
