@@ -13,6 +13,7 @@ from typing import Self
 
 from voicebackend.errors import InvalidConfig
 from voicebackend.keys import Keys
+from voicebackend.redis_url import RedisUrl, Topology
 
 DEFAULT_REDIS = "redis://127.0.0.1:6379/0"
 DEFAULT_PORT = 8080
@@ -22,12 +23,12 @@ DEFAULT_PORT = 8080
 class Deployment:
     """The addresses and secrets of one deployment."""
 
-    state_url: str = DEFAULT_REDIS
-    """Redis for leases, records and logs."""
-    audio_url: str = DEFAULT_REDIS
-    """Redis for lanes and inboxes."""
-    broker_url: str = DEFAULT_REDIS
-    """Redis for Celery."""
+    state_url: str = field(default=DEFAULT_REDIS, repr=False)
+    """Redis for leases, records and logs: a server, or a master that Sentinels know."""
+    audio_url: str = field(default=DEFAULT_REDIS, repr=False)
+    """Redis for lanes and inboxes: a Cluster too."""
+    broker_url: str = field(default=DEFAULT_REDIS, repr=False)
+    """Redis for Celery: a server, or a master that Sentinels know."""
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     """TCP port of control; 0 takes a free one."""
@@ -69,12 +70,11 @@ class Deployment:
 
         """
         get = environ.get
-        redis = get("VOICEBACKEND_REDIS_URL", DEFAULT_REDIS)
         default = cls()
         return cls(
-            state_url=get("VOICEBACKEND_STATE_URL", redis),
-            audio_url=get("VOICEBACKEND_AUDIO_URL", redis),
-            broker_url=get("VOICEBACKEND_BROKER_URL", redis),
+            state_url=_redis(environ, "VOICEBACKEND_STATE_URL"),
+            audio_url=_redis(environ, "VOICEBACKEND_AUDIO_URL", cluster=True),
+            broker_url=_redis(environ, "VOICEBACKEND_BROKER_URL"),
             host=get("VOICEBACKEND_HOST", default.host),
             port=_port(get("VOICEBACKEND_PORT", str(DEFAULT_PORT))),
             public_url=get("VOICEBACKEND_PUBLIC_URL", ""),
@@ -106,6 +106,20 @@ class Deployment:
 
 def _invalid(variable: str, message: str) -> InvalidConfig:
     return InvalidConfig("deployment", f"{variable}: {message}", details={"field": variable})
+
+
+def _redis(environ: Mapping[str, str], variable: str, *, cluster: bool = False) -> str:
+    """Return the URL of a role, its own or the one for all; an error names the variable and shows no secret."""
+    if not environ.get(variable):
+        variable = "VOICEBACKEND_REDIS_URL"
+    text = environ.get(variable) or DEFAULT_REDIS
+    try:
+        topology = RedisUrl.parse(text).topology
+    except ValueError as error:
+        raise _invalid(variable, str(error)) from None  # the cause may show a password
+    if topology is Topology.CLUSTER and not cluster:
+        raise _invalid(variable, "only VOICEBACKEND_AUDIO_URL may be a Cluster: state and broker need one server")
+    return text
 
 
 def _port(text: str) -> int:
