@@ -10,7 +10,7 @@ from kombu.entity import Queue as KombuQueue
 from control import celery_process
 from control.tasks.wrapper import GaveUp, body_of
 from voicebackend.settings import Deployment
-from voicebackend.tasks import AGENTS_TURN, EXPIRE_S, SESSIONS_EXPIRE, TASKS, Queue, Task, celery_settings
+from voicebackend.tasks import AGENTS_TURN, SCHEDULED, TASKS, Queue, Task, celery_settings
 
 AGENT_LIMIT_S = 330
 """Seconds for an agent's turn in a prefork child: more than the longest ``timeout``, which ends it first."""
@@ -23,7 +23,7 @@ def make_app(deployment: Deployment) -> Any:
     app.conf.update(
         task_queues=[KombuQueue(queue.value) for queue in Queue],  # type: ignore[no-untyped-call]
         task_routes={task.name: {"queue": task.queue.value} for task in TASKS.values()},
-        beat_schedule={SESSIONS_EXPIRE.name: _every(SESSIONS_EXPIRE, EXPIRE_S)},
+        beat_schedule={task.name: _every(task) for task in SCHEDULED},
         beat_scheduler="control.beat:LeaderScheduler",
         beat_max_loop_interval=1,
     )
@@ -32,9 +32,9 @@ def make_app(deployment: Deployment) -> Any:
     return app
 
 
-def _every(task: Task, seconds: float) -> dict[str, Any]:
+def _every(task: Task) -> dict[str, Any]:
     options = {"queue": task.queue.value, "expires": task.deadline_s, "ignore_result": True}
-    return {"task": task.name, "schedule": seconds, "options": options}
+    return {"task": task.name, "schedule": task.every_s, "options": options}
 
 
 def _limits(task: Task) -> dict[str, Any]:

@@ -13,6 +13,8 @@ import time
 from control import loop
 from control.hook_table import HookTable
 from control.live_config import LOOK_S, LiveConfig
+from control.sessions.placement import Placement
+from control.sessions.queue import SessionQueue
 from control.sessions.store import SessionStore
 from voicebackend import remote
 from voicebackend._redis import connect, connect_sync, redis_errors
@@ -41,6 +43,7 @@ class TaskContext:
         self.wire, self.state_wire = Wire(self.audio), Wire(self.state)
         """For frames into lanes; and for what every turn reads."""
         self.store = SessionStore(self.state, self.keys)
+        self.queue = SessionQueue(self.state, self.keys, self.store, Placement(self.state, self.keys, self.store))
         self.publisher = publisher_for(deployment)
         self._live, self._looked = LiveConfig(self.state, self.keys, config), 0.0
         self.hooks = HookTable(self._live, remote.current())

@@ -24,6 +24,8 @@ from control.http.app import create_app
 from control.live_config import LiveConfig
 from control.services import Services
 from control.sessions.log import MAX_FOLLOWERS, SessionLogs
+from control.sessions.placement import Placement
+from control.sessions.queue import SessionQueue
 from control.sessions.store import SessionStore
 from voicebackend._redis import HOT_TIMEOUT_S, STATE_TIMEOUT_S, connect, redis_errors
 from voicebackend.channel import Sender
@@ -166,7 +168,7 @@ async def _open(
         stack.push_async_callback(publisher.aclose)
     tokens = Tokens(state, keys, TokenSigner(await token_secret(state, deployment)))
     store, sender, live = SessionStore(state, keys), Sender(audio), LiveConfig(state, keys, config)
-    logs = SessionLogs(blocking, store, keys)
+    logs, placement = SessionLogs(blocking, store, keys), Placement(state, keys, store)
     with redis_errors("start"):
         await live.refresh()
     hooks = HookTable(live, remote)
@@ -184,6 +186,8 @@ async def _open(
         api_keys=ApiKeys(deployment.api_keys),
         state=state,
         store=store,
+        placement=placement,
+        queue=SessionQueue(state, keys, store, placement),
         logs=logs,
         tokens=tokens,
         sender=sender,

@@ -13,6 +13,8 @@ from control.gateway.gateway import Gateway
 from control.hook_table import HookTable
 from control.live_config import LiveConfig
 from control.sessions.log import SessionLogs
+from control.sessions.placement import Placement
+from control.sessions.queue import SessionQueue
 from control.sessions.store import SessionStore
 from voicebackend.channel import Sender
 from voicebackend.keys import Keys
@@ -31,6 +33,8 @@ class Services:
     api_keys: ApiKeys
     state: Redis
     store: SessionStore
+    placement: Placement
+    queue: SessionQueue
     logs: SessionLogs
     tokens: Tokens
     sender: Sender

@@ -72,6 +72,30 @@ class Keys:
         """In ``state``: sorted set of the sessions that are not over, by when the reaper looks at them."""
         return f"{self.prefix}:live"
 
+    def live_by_tenant(self) -> str:
+        """In ``state``: sorted set of ``tenant NUL session`` of the sessions that are not over, all with score 0."""
+        return f"{self.prefix}:live-by-tenant"
+
+    def tenant_rate(self, tenant: str) -> str:
+        """In ``state``: when the tenant's creations so far are paid for, in ms since the epoch (GCRA)."""
+        return f"{self.prefix}:tenant:{tenant}:rate"
+
+    def queue(self, provider: str) -> str:
+        """In ``state``: sorted set of the sessions that wait for a slot with this provider, by when they came."""
+        return f"{self.prefix}:queue:{provider}"
+
+    def queue_turns(self, provider: str) -> str:
+        """In ``state``: hash of when each tenant last got a slot out of the provider's queue, ms since the epoch."""
+        return f"{self.prefix}:queue:{provider}:turns"
+
+    def lapsed_lanes(self) -> str:
+        """In ``state``: sorted set of the lanes that nobody holds, by when the reconciler first saw it."""
+        return f"{self.prefix}:lapsed-lanes"
+
+    def deliveries(self, task_id: str) -> str:
+        """In ``state``: how often Celery has begun to run a task that has not come to an end."""
+        return f"{self.prefix}:task:{task_id}:deliveries"
+
     def used_token(self, token_id: str) -> str:
         """In ``state``: present while a token that was used could still be replayed."""
         return f"{self.prefix}:used:{token_id}"

@@ -1,4 +1,4 @@
-"""A session's record and log as they lie in Redis: pure mappings between Python values and Redis fields.
+"""A session's record and log as they lie in Redis: mappings between Python values and Redis fields.
 
 The record (a hash) has one writer, ``control.sessions.store``. The log (a stream) is appended by who holds the session:
 control until it is placed, then the lane's holder. Both expire.
@@ -7,6 +7,7 @@ control until it is placed, then the lane's holder. Both expire.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
@@ -55,7 +56,13 @@ class SessionRecord:
     """-1 until it is placed."""
     worker: str = ""
     epoch: int = 0
-    """Of the lane's lease when the slot was taken."""
+    """Of the lane's lease when the slot was taken, or the lane taken over."""
+    placed_at: float = 0.0
+    """When the slot was taken, seconds since the epoch; 0 until then."""
+    queue_until: float = 0.0
+    """Until when it waits for a slot, seconds since the epoch; 0 where it never had to."""
+    queue_position: int = 0
+    """Its place in the queue when somebody last looked; 1 is next."""
     traceparent: str = ""
     """The trace of the request that made it."""
 
@@ -80,7 +87,7 @@ class SessionRecord:
 
     def view(self) -> SessionView:
         """Return the record as the API shows it."""
-        done = is_over(self.state)
+        done, queued = is_over(self.state), self.is_queued
         return SessionView(
             id=self.id,
             state=self.state,
@@ -96,7 +103,14 @@ class SessionRecord:
             reason=self.reason or None,
             worker=self.worker or None,
             lane=self.lane if self.lane >= 0 else None,
+            queue_position=self.queue_position if queued else None,
+            queued_for_s=round(max(0.0, time.time() - self.created_at), 1) if queued else None,
         )
+
+    @property
+    def is_queued(self) -> bool:
+        """Tell whether it waits for a slot."""
+        return self.state is SessionState.PENDING and self.queue_until > 0
 
 
 def encode_fields(values: Mapping[str, Any]) -> dict[str, str]:

@@ -11,21 +11,22 @@ from voicebackend._background import Background
 from voicebackend.config import BackendConfig
 from voicebackend.publisher import Publisher, publisher_for
 from voicebackend.settings import Deployment
-from voicebackend.tasks import EXPIRE_S, SESSIONS_EXPIRE
+from voicebackend.tasks import SCHEDULED, Task
 
 
 @asynccontextmanager
 async def serve(_config: BackendConfig, deployment: Deployment, *, remote: Any = None) -> AsyncIterator[None]:
-    """Publish ``sessions.expire`` every 5 s while the context is open; ``remote`` is not needed."""
+    """Publish what is scheduled while the context is open; ``remote`` is not needed."""
     async with AsyncExitStack() as stack:
         publisher, background = publisher_for(deployment), Background()
         stack.push_async_callback(publisher.aclose)
         stack.push_async_callback(background.aclose)
-        background.start(_expire(publisher), name="schedule of sessions.expire")
+        for task in SCHEDULED:
+            background.start(_repeat(publisher, task), name=f"schedule of {task.name}")
         yield
 
 
-async def _expire(publisher: Publisher) -> None:
+async def _repeat(publisher: Publisher, task: Task) -> None:
     while True:
-        await publisher.publish(SESSIONS_EXPIRE)
-        await asyncio.sleep(EXPIRE_S)
+        await publisher.publish(task)
+        await asyncio.sleep(task.every_s)

@@ -29,7 +29,7 @@ class SessionState(StrEnum):
     """Where a session stands in its life, as its record says."""
 
     PENDING = "pending"
-    """Recorded; no worker has it yet."""
+    """Recorded; it waits for a slot."""
     STARTING = "starting"
     """A slot is taken; the worker opens the pipeline."""
     READY = "ready"
@@ -155,6 +155,15 @@ class _SessionFields(BaseModel):
         return value
 
 
+class Queueing(BaseModel):
+    """That a session may wait for a slot, instead of being refused when all are taken."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    max_wait: Annotated[float, Field(ge=1, le=300)]
+    """Seconds, 1 to 300; then it fails with ``session_limit_exceeded``."""
+
+
 class SessionRequest(_SessionFields):
     """The body of ``POST /v1/sessions``: a session that any process can start."""
 
@@ -162,6 +171,8 @@ class SessionRequest(_SessionFields):
     """A registered agent's name."""
     provider: Name | None = None
     """Overrides the backend's provider."""
+    queue: Queueing | None = None
+    """Wait for a slot when all are taken; without it the session is refused then."""
 
 
 class SessionConfig(_SessionFields):
@@ -211,6 +222,10 @@ class SessionView(BaseModel):
     """Why it ended: ``closed``, ``hangup``, ``expired``, ``shutdown`` or an error code."""
     worker: str | None = None
     lane: int | None = None
+    queue_position: int | None = None
+    """While it waits for a slot: its place, 1 is next."""
+    queued_for_s: float | None = None
+    """While it waits for a slot: seconds since it came."""
 
 
 class SessionCreated(SessionView):

@@ -13,6 +13,7 @@ from typing import Self
 
 from voicebackend.errors import InvalidConfig
 from voicebackend.keys import Keys
+from voicebackend.limits import Limits
 from voicebackend.redis_url import RedisUrl, Topology
 
 DEFAULT_REDIS = "redis://127.0.0.1:6379/0"
@@ -46,6 +47,8 @@ class Deployment:
     """Private folder for a development stack's key and address."""
     prefix: str = "vb"
     """In front of every Redis key."""
+    limits: Limits = field(default_factory=Limits)
+    """What admission allows."""
 
     @property
     def keys(self) -> Keys:
@@ -84,6 +87,11 @@ class Deployment:
             inline_tasks=get("VOICEBACKEND_INLINE_TASKS", "") == "1",
             home=Path(get("VOICEBACKEND_HOME", str(default.home))),
             prefix=get("VOICEBACKEND_PREFIX", default.prefix),
+            limits=Limits.parse(
+                tenant_sessions=get("VOICEBACKEND_TENANT_SESSIONS", "0"),
+                tenant_rate=get("VOICEBACKEND_TENANT_RATE", ""),
+                max_queued=get("VOICEBACKEND_MAX_QUEUED", str(default.limits.max_queued)),
+            ),
         )
 
     def to_env(self) -> dict[str, str]:
@@ -101,6 +109,9 @@ class Deployment:
             "VOICEBACKEND_INLINE_TASKS": "1" if self.inline_tasks else "",
             "VOICEBACKEND_HOME": str(self.home),
             "VOICEBACKEND_PREFIX": self.prefix,
+            "VOICEBACKEND_TENANT_SESSIONS": str(self.limits.tenant_sessions),
+            "VOICEBACKEND_TENANT_RATE": str(self.limits.tenant_rate),
+            "VOICEBACKEND_MAX_QUEUED": str(self.limits.max_queued),
         }
 
 

@@ -35,6 +35,8 @@ class Task:
     deadline_s: float
     """Seconds after publication at which it is no longer worth starting."""
     max_retries: int = 3
+    every_s: float = 0.0
+    """Seconds between its runs if it is scheduled; 0 if it is published when there is something to do."""
 
 
 SESSIONS_CREATE = Task(
@@ -43,7 +45,7 @@ SESSIONS_CREATE = Task(
     function="control.tasks.sessions:create",
     deadline_s=30,
 )
-"""``(session_id)``: place a recorded session in a lane."""
+"""``(session_id)``: tell the holder of its lane to start a session that has its slot."""
 SESSIONS_CLOSE = Task(
     name="sessions.close",
     queue=Queue.SESSIONS,
@@ -64,8 +66,18 @@ SESSIONS_EXPIRE = Task(
     function="control.tasks.sessions:expire",
     deadline_s=30,
     max_retries=0,
+    every_s=5.0,
 )
-"""``()``: scheduled; end what nobody holds any more, start again what was never placed."""
+"""``()``: scheduled; compare what should be with what is, and repair it."""
+SESSIONS_QUEUE = Task(
+    name="sessions.queue",
+    queue=Queue.SESSIONS,
+    function="control.tasks.queue:sweep",
+    deadline_s=3,
+    max_retries=0,
+    every_s=1.0,
+)
+"""``()``: scheduled; give free slots to sessions that wait, and end those that waited too long."""
 AGENTS_TURN = Task(
     name="agents.turn",
     queue=Queue.AGENTS,
@@ -85,12 +97,15 @@ RETENTION_APPLY = Task(
 
 TASKS: Mapping[str, Task] = {
     task.name: task
-    for task in (SESSIONS_CREATE, SESSIONS_CLOSE, SESSIONS_REPORT, SESSIONS_EXPIRE, AGENTS_TURN, RETENTION_APPLY)
+    for task in (
+        *(SESSIONS_CREATE, SESSIONS_CLOSE, SESSIONS_REPORT, SESSIONS_EXPIRE, SESSIONS_QUEUE),
+        *(AGENTS_TURN, RETENTION_APPLY),
+    )
 }
 """Every task by name."""
 
-EXPIRE_S = 5.0
-"""Seconds between runs of ``sessions.expire``."""
+SCHEDULED = tuple(task for task in TASKS.values() if task.every_s)
+"""The tasks that beat, or what stands in for it, publishes."""
 TIME_LIMIT_S = 60
 """Seconds after which a prefork child that runs a task is replaced."""
 VISIBILITY_TIMEOUT_S = 180

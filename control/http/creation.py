@@ -1,17 +1,20 @@
-"""Creating a session, step by step: every check first, then the record, then the task that places it."""
+"""Creating a session, step by step: every check first, then record and slot at once, then the task that starts it."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
 import time
+from collections.abc import Sequence
 from types import NoneType
 
 from control.access.auth import Principal
 from control.http.telephony import route
 from control.services import Services
-from control.sessions.admission import RETRY_AFTER_S, admit, check_metadata
-from control.sessions.workers import announced_workers
+from control.sessions.admission import admit, check_metadata
+from control.sessions.release import release
+from control.sessions.slot_request import RETRY_AFTER_S
+from control.sessions.workers import WorkerInfo, announced_workers
 from voicebackend.errors import (
     OperationTimeout,
     RateLimitExceeded,
@@ -31,7 +34,9 @@ OPERATION = "sessions.create"
 async def create_session(
     services: Services, principal: Principal, request: SessionRequest, *, limit_wait_s: float = 0.0
 ) -> SessionRecord:
-    """Check a request, record the session and have it placed; return its record.
+    """Check a request, record the session with its slot and have it started; return its record.
+
+    One that finds no slot is refused, or waits for one if the request asks for that.
 
     Where the rate limiter says no, it is waited for up to ``limit_wait_s`` seconds and asked once more.
 
@@ -42,12 +47,16 @@ async def create_session(
     """
     check_metadata(request.metadata)
     await _limit(services, principal, limit_wait_s)
-    record = await _checked(services, principal, request)
-    await services.store.create(record)
+    record, workers = await _checked(services, principal, request)
+    limits, max_wait_s = services.deployment.limits, request.queue.max_wait if request.queue else 0.0
+    record = await services.placement.admit(record, workers, limits, max_wait_s=max_wait_s)
+    if record.is_queued:
+        return await services.queue.joined(record)
     try:
         await services.publisher.publish(SESSIONS_CREATE, session_id=record.id)
     except VoiceBackendError as error:
-        await services.store.move(record.id, SessionState.FAILED, reason=str(error.code))
+        failed = await services.store.move(record.id, SessionState.FAILED, reason=str(error.code))
+        await release(services.state, services.keys, services.store, failed)
         raise
     return record
 
@@ -78,15 +87,17 @@ async def _waited(limiter: RateLimiter, key: str, wait_s: float) -> bool:
     return True
 
 
-async def _checked(services: Services, principal: Principal, request: SessionRequest) -> SessionRecord:
-    """Return the record of a session that may start."""
+async def _checked(
+    services: Services, principal: Principal, request: SessionRequest
+) -> tuple[SessionRecord, Sequence[WorkerInfo]]:
+    """Return the record of a session that may start, and the workers that could run it."""
     config, provider = services.live.current, request.provider or services.live.current.provider
     if request.transport is Transport.TELEPHONY:
         call = await route(services.hooks.find("telephony_hook"), request.metadata)
         check_metadata(call.metadata)
         request, provider = request.model_copy(update={"metadata": call.metadata}), call.provider or provider
     admission = admit(request, provider, config, await announced_workers(services.state, services.keys))
-    return SessionRecord(
+    record = SessionRecord(
         id=secrets.token_hex(16),
         tenant=principal.tenant,
         user_id=request.user_id,
@@ -103,6 +114,7 @@ async def _checked(services: Services, principal: Principal, request: SessionReq
         created_at=time.time(),
         traceparent=inject(),
     )
+    return record, admission.workers
 
 
 async def wait_for_ready(services: Services, record: SessionRecord, timeout_s: float) -> SessionRecord:

@@ -1,4 +1,4 @@
-"""Whether a session can be had, decided before anything is written: provider, capabilities, agent, room."""
+"""Whether a session could run at all, decided before anything is written: provider, capabilities, agent."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from control.sessions.placement import able_workers
+from control.sessions.slot_request import RETRY_AFTER_S
 from control.sessions.workers import WorkerInfo
 from voicebackend.config import BackendConfig, PipelineType
 from voicebackend.errors import InvalidConfig, SessionLimitExceeded
@@ -16,8 +17,6 @@ from voicebackend.session import SessionRequest
 
 MAX_METADATA = 16 * 1024
 """Bytes of a session's metadata as JSON."""
-RETRY_AFTER_S = 2.0
-"""Seconds after which to ask again when all slots are taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +27,8 @@ class Admission:
     pipeline_type: PipelineType
     agent: str
     """Empty where none of ours answers."""
+    workers: Sequence[WorkerInfo]
+    """Those that have the provider and take sessions now."""
 
 
 def check_metadata(metadata: Mapping[str, Any]) -> None:
@@ -38,12 +39,12 @@ def check_metadata(metadata: Mapping[str, Any]) -> None:
 
 
 def admit(request: SessionRequest, provider: str, config: BackendConfig, workers: Sequence[WorkerInfo]) -> Admission:
-    """Decide whether this session can start now, with this provider, on these workers.
+    """Decide whether this session could run with this provider on these workers, once it has a slot.
 
     Raises:
         ProviderNotFound: no worker announces the provider.
         InvalidConfig: it cannot do what the request asks for; the details name the field.
-        SessionLimitExceeded: no worker that has it has a free slot, or there is no worker at all.
+        SessionLimitExceeded: there is no worker at all.
 
     """
     if not workers:
@@ -57,9 +58,7 @@ def admit(request: SessionRequest, provider: str, config: BackendConfig, workers
     if pipeline_type not in capabilities["pipelines"]:
         raise _cannot(provider, "pipeline_type", pipeline_type, capabilities["pipelines"])
     agent = _agent(request, provider, config, pipeline_type, uses_agent=bool(capabilities["uses_agent"]))
-    if not any(worker.unlimited or worker.slots_free > 0 for worker in able):
-        raise SessionLimitExceeded("create_session", retry_after=RETRY_AFTER_S)
-    return Admission(provider=provider, pipeline_type=pipeline_type, agent=agent)
+    return Admission(provider=provider, pipeline_type=pipeline_type, agent=agent, workers=able)
 
 
 def _cannot(provider: str, field: str, asked: str, possible: Sequence[str]) -> InvalidConfig:
@@ -83,5 +82,5 @@ def _agent(
 
 def free_slots(workers: Sequence[WorkerInfo]) -> int | None:
     """Return how many sessions these workers can still take; None is unlimited."""
-    room = sum(math.inf if worker.unlimited else worker.slots_free for worker in workers if not worker.draining)
+    room = sum(math.inf if worker.unlimited else worker.slots_free for worker in workers if worker.takes_sessions)
     return None if math.isinf(room) else int(room)

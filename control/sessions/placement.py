@@ -1,48 +1,33 @@
-"""Where a new session goes: the lane with most room of the worker with most room, taken in one Lua step.
+"""Where a session goes: the emptiest lane of the worker with most free slots, taken in one Lua step.
 
-Announcements are up to a second old, so they only say where to look first; the script alone decides.
+Announcements are up to a second old, so they only say whom to ask; the script alone decides.
 """
 
 from __future__ import annotations
 
-import logging
+import json
 import math
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
 
 from redis.asyncio import Redis
 
-from control.sessions.scripts import TAKE_SLOT
-from control.sessions.workers import WorkerInfo, announced_workers
+from control.sessions.queue_order import Waiting
+from control.sessions.slot_request import QUEUE_TTL_S, SlotRequest, lane_keys, lanes_of
+from control.sessions.slot_scripts import PLACE, Slot
+from control.sessions.store import SessionStore
+from control.sessions.workers import WorkerInfo
 from voicebackend._redis import redis_errors
 from voicebackend.errors import ProviderNotFound, SessionLimitExceeded
 from voicebackend.keys import Keys
-from voicebackend.record import LIVE_TTL_S
+from voicebackend.limits import Limits
+from voicebackend.record import LIVE_TTL_S, SessionRecord
 
-logger = logging.getLogger(__name__)
-
-
-class Slot(StrEnum):
-    """What came of asking for a slot."""
-
-    TAKEN = "taken"
-    LOST = "lost"
-    """The worker no longer holds the lane."""
-    PLACED = "placed"
-    """The session is not pending: someone else has placed or ended it."""
-    FULL = "full"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """A lane that may have room."""
-
-    worker: str
-    lane: int
-    cap: int
-    """Sessions that fit; 0 is unlimited."""
+MAX_ASKED = 64
+"""Workers that one step looks at: it must not hold up Redis."""
 
 
 def able_workers(workers: Iterable[WorkerInfo], provider: str) -> list[WorkerInfo]:
@@ -58,70 +43,78 @@ def able_workers(workers: Iterable[WorkerInfo], provider: str) -> list[WorkerInf
         known = sorted({name for worker in everyone for name in worker.providers})
         message = f"no worker announces the provider {provider!r}"
         raise ProviderNotFound("place", message, details={"provider": provider, "known": known})
-    return [worker for worker in having if not worker.draining]
+    return [worker for worker in having if worker.takes_sessions]
 
 
-def candidates(
-    workers: Iterable[WorkerInfo], used: Mapping[int, int], *, tie: Callable[[], float] = random.random
-) -> list[Candidate]:
-    """Return lanes with room, best first: workers by free slots, then their lanes by room; equals in random order.
+def in_batches(workers: Iterable[WorkerInfo], *, tie: Callable[[], float] = random.random) -> list[list[WorkerInfo]]:
+    """Return workers in the order to ask them, so many at a time: most free slots first, equals in random order.
 
-    ``used`` has the number of sessions in each lane; ``tie`` gives a number from 0 to 1 for each comparison.
+    ``tie`` gives a number from 0 to 1 for each worker. There is always a batch, if an empty one.
     """
     best_first = sorted(workers, key=lambda worker: (-_free(worker), tie()))
-    return [candidate for worker in best_first for candidate in _lanes(worker, used, tie)]
+    return [best_first[start : start + MAX_ASKED] for start in range(0, len(best_first) or 1, MAX_ASKED)]
 
 
 def _free(worker: WorkerInfo) -> float:
     return math.inf if worker.unlimited else worker.slots_free
 
 
-def _lanes(worker: WorkerInfo, used: Mapping[int, int], tie: Callable[[], float]) -> Iterator[Candidate]:
-    def room(lane: int) -> tuple[float, int]:
-        taken, cap = used.get(lane, 0), worker.lanes[lane]
-        return (cap - taken if cap else math.inf), -taken
-
-    for lane in sorted(worker.lanes, key=lambda lane: (room(lane), tie()), reverse=True):
-        if room(lane)[0] > 0:
-            yield Candidate(worker=worker.id, lane=lane, cap=worker.lanes[lane])
-
-
 class Placement:
-    """Gives pending sessions their slots; ``redis`` is the ``state`` role."""
+    """Gives sessions their slots; ``redis`` is the ``state`` role."""
 
-    def __init__(self, redis: Redis, keys: Keys) -> None:
-        self._redis, self._keys = redis, keys
-        self._take_slot = redis.register_script(TAKE_SLOT)
+    def __init__(self, redis: Redis, keys: Keys, store: SessionStore) -> None:
+        self._redis, self._keys, self._store = redis, keys, store
+        self._place = redis.register_script(PLACE)
 
-    async def place(self, session_id: str, provider: str) -> None:
-        """Take a slot for a pending session; its record then says where. One that is not pending is left alone.
+    async def admit(
+        self, record: SessionRecord, workers: Sequence[WorkerInfo], limits: Limits, *, max_wait_s: float = 0.0
+    ) -> SessionRecord:
+        """Write a new record with its slot, or with its place in the queue where it may wait, and return it.
+
+        ``workers`` are those that have its provider and take sessions.
 
         Raises:
-            ProviderNotFound: no worker has the provider.
-            SessionLimitExceeded: no worker that has it has a free slot.
+            SessionLimitExceeded: there is no slot, and none to wait for, or the tenant has its share.
+            RateLimitExceeded: the tenant creates too fast.
 
         """
-        workers = able_workers(await announced_workers(self._redis, self._keys), provider)
-        for candidate in candidates(workers, await self._used(workers)):
-            slot = await self.take(session_id, candidate)
-            if slot in {Slot.TAKEN, Slot.PLACED}:
-                return
-            logger.info("no slot", extra={"session_id": session_id, "lane": candidate.lane, "why": str(slot)})
-        raise SessionLimitExceeded("place")
+        batches = in_batches(workers)
+        for batch in batches[:-1]:
+            try:
+                return await self._store.create(record, SlotRequest(workers=batch, limits=limits))
+            except SessionLimitExceeded as refused:
+                if refused.details.get("limit") != "slots":
+                    raise
+        waiting = None
+        if max_wait_s:
+            record = replace(record, queue_until=record.created_at + max_wait_s)
+            waiting = waiting_of(record)
+        return await self._store.create(record, SlotRequest(workers=batches[-1], limits=limits, waiting=waiting))
 
-    async def take(self, session_id: str, candidate: Candidate) -> Slot:
-        """Take a slot in this lane if its worker still holds it and it has room."""
-        lane = candidate.lane
-        keys = [self._keys.lease(lane), self._keys.lane_sessions(lane), self._keys.session(session_id)]
-        with redis_errors("place"):
-            reply = await self._take_slot(keys, [session_id, candidate.worker, lane, candidate.cap, LIVE_TTL_S])
-        return Slot(reply.decode())
+    async def place(self, waiting: Waiting, provider: str, workers: Sequence[WorkerInfo]) -> Slot:
+        """Give a waiting session a slot with one of these workers, if there is one; then its record says where."""
+        keys = [self._keys.session(waiting.session), self._keys.queue(provider), self._keys.queue_turns(provider)]
+        now = time.time()
+        plan: dict[str, Any] = {
+            "id": waiting.session,
+            "now": repr(now),
+            "now_ms": f"{now * 1000:.3f}",
+            "tenant": waiting.tenant,
+            "ticket": waiting.ticket(),
+            "queue_ttl": QUEUE_TTL_S,
+            "live_ttl": LIVE_TTL_S,
+        }
+        slot = Slot.FULL
+        for batch in in_batches(workers):
+            asked = json.dumps({**plan, "workers": lanes_of(batch)})
+            with redis_errors("place"):
+                reply: list[bytes] = await self._place([*keys, *lane_keys(self._keys, batch)], [asked])
+            slot = Slot(reply[0].decode())
+            if slot is not Slot.FULL:
+                break
+        return slot
 
-    async def _used(self, workers: Iterable[WorkerInfo]) -> dict[int, int]:
-        lanes = sorted({lane for worker in workers for lane in worker.lanes})
-        pipe = self._redis.pipeline(transaction=False)
-        for lane in lanes:
-            pipe.scard(self._keys.lane_sessions(lane))
-        with redis_errors("place"):
-            counts = await pipe.execute() if lanes else []
-        return dict(zip(lanes, counts, strict=True))
+
+def waiting_of(record: SessionRecord) -> Waiting:
+    """Return a queued record as it stands in the queue."""
+    return Waiting(session=record.id, tenant=record.tenant, since=record.created_at, until=record.queue_until)

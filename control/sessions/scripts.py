@@ -1,4 +1,4 @@
-"""The Lua scripts that write session records: each one a compare-and-set that either happens whole or not at all.
+"""The Lua scripts that change session records: each one a compare-and-set that either happens whole or not at all.
 
 Pure text. A script that could change something answers ``{verdict, field, value, ...}``: what came of it, and the
 record as it stands then.
@@ -23,25 +23,8 @@ class Verdict(StrEnum):
     """The record's state does not allow it; nothing changed."""
 
 
-CREATE = """
--- KEYS record, log, tenant's index, live set
--- ARGV id, live ttl, index ttl, created at, look-at time, log field, log entry, then field, value, ...
-if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-redis.call('HSET', KEYS[1], unpack(ARGV, 8))
-redis.call('EXPIRE', KEYS[1], ARGV[2])
-redis.call('XADD', KEYS[2], '*', ARGV[6], ARGV[7])
-redis.call('EXPIRE', KEYS[2], ARGV[2])
-redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', tonumber(ARGV[4]) - tonumber(ARGV[3]))
-redis.call('ZADD', KEYS[3], ARGV[4], ARGV[1])
-redis.call('EXPIRE', KEYS[3], ARGV[3])
-redis.call('ZADD', KEYS[4], ARGV[5], ARGV[1])
-redis.call('EXPIRE', KEYS[4], ARGV[3])
-return 1
-"""
-"""Write a new record with its log and its places in the indexes; 0 if there is one of this id."""
-
 MOVE = """
--- KEYS record, log, live set
+-- KEYS record, log, live set, live by tenant
 -- ARGV id, state to reach, states it may come from (",a,b,"), fence, ttl when over, log field, two last log entries,
 --      then field, value, ...
 local function answer(verdict)
@@ -63,6 +46,7 @@ if ARGV[5] ~= '' then
   redis.call('EXPIRE', KEYS[1], ARGV[5])
   redis.call('EXPIRE', KEYS[2], ARGV[5])
   redis.call('ZREM', KEYS[3], ARGV[1])
+  redis.call('ZREM', KEYS[4], (redis.call('HGET', KEYS[1], 'tenant') or '') .. '\\0' .. ARGV[1])
 end
 return answer('done')
 """
@@ -82,7 +66,7 @@ return record
 """Change fields of a record that is not over."""
 
 RENEW = """
--- KEYS record, log, tenant's index, live set
+-- KEYS record, log, tenant's index, live set, live by tenant
 -- ARGV id, live ttl, index ttl, created at, look-at time, live states (",a,b,")
 local state = redis.call('HGET', KEYS[1], 'state')
 if not state or not string.find(ARGV[6], ',' .. state .. ',', 1, true) then
@@ -95,24 +79,22 @@ redis.call('ZADD', KEYS[3], ARGV[4], ARGV[1])
 redis.call('EXPIRE', KEYS[3], ARGV[3])
 redis.call('ZADD', KEYS[4], ARGV[5], ARGV[1])
 redis.call('EXPIRE', KEYS[4], ARGV[3])
+redis.call('ZADD', KEYS[5], 0, redis.call('HGET', KEYS[1], 'tenant') .. '\\0' .. ARGV[1])
+redis.call('EXPIRE', KEYS[5], ARGV[3])
 return 1
 """
 """Let a session that is not over live on, to be looked at again later; 0 if it is over or gone."""
 
-TAKE_SLOT = """
--- KEYS the lane's lease, its sessions, record
--- ARGV session id, worker, lane, cap (0 is unlimited), live ttl
-local worker, epoch = string.match(redis.call('GET', KEYS[1]) or '', '^(.*):(%d+)$')
-if worker ~= ARGV[2] then return 'lost' end
-if redis.call('HGET', KEYS[3], 'state') ~= 'pending' then return 'placed' end
-local cap = tonumber(ARGV[4])
-if cap > 0 and redis.call('SCARD', KEYS[2]) >= cap then return 'full' end
-redis.call('SADD', KEYS[2], ARGV[1])
-redis.call('EXPIRE', KEYS[2], ARGV[5])
-redis.call('HSET', KEYS[3], 'state', 'starting', 'lane', ARGV[3], 'worker', worker, 'epoch', epoch)
-return 'taken'
+ADOPT = """
+-- KEYS record
+-- ARGV lane, worker, epoch, live states (",a,b,")
+local state, lane, epoch = unpack(redis.call('HMGET', KEYS[1], 'state', 'lane', 'epoch'))
+if not state or not string.find(ARGV[4], ',' .. state .. ',', 1, true) then return 0 end
+if lane ~= ARGV[1] or tonumber(epoch) >= tonumber(ARGV[3]) then return 0 end
+redis.call('HSET', KEYS[1], 'worker', ARGV[2], 'epoch', ARGV[3])
+return 1
 """
-"""Give a pending session a slot in a lane: ``taken``, or which check failed (``lost``, ``placed``, ``full``)."""
+"""Note who holds a live session's lane now; 0 if the record knows, or knows better."""
 
 ROTATE = """
 -- KEYS used token, session's resume token

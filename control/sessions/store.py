@@ -6,6 +6,7 @@ second, stands in its log (``control.sessions.log``); the record says only where
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterable, Mapping
@@ -16,8 +17,10 @@ from redis.asyncio import Redis
 
 from control.sessions import scripts
 from control.sessions.scripts import Verdict
+from control.sessions.slot_request import SlotRequest, admitted
+from control.sessions.slot_scripts import ADMIT
 from voicebackend._redis import redis_errors
-from voicebackend.errors import InvalidConfig, SessionAlreadyActive, SessionNotActive, SessionNotFound
+from voicebackend.errors import InvalidConfig, SessionNotActive, SessionNotFound
 from voicebackend.keys import Keys
 from voicebackend.record import (
     ENDED_TTL_S,
@@ -55,25 +58,48 @@ class SessionStore:
 
     def __init__(self, redis: Redis, keys: Keys) -> None:
         self._redis, self._keys = redis, keys
-        self._create = redis.register_script(scripts.CREATE)
+        self._admit = redis.register_script(ADMIT)
+        self._adopt = redis.register_script(scripts.ADOPT)
         self._move = redis.register_script(scripts.MOVE)
         self._change = redis.register_script(scripts.CHANGE)
         self._renew = redis.register_script(scripts.RENEW)
 
-    async def create(self, record: SessionRecord) -> None:
-        """Write a new record with its log, and its places in the tenant's list and among the live sessions.
+    async def create(self, record: SessionRecord, request: SlotRequest | None = None) -> SessionRecord:
+        """Write a new record with its log and its places in the indexes, and return it as it was written.
+
+        With a request for a slot it has one then, or waits for one; without, the record is written as it is. Where it
+        raises, nothing is written.
 
         Raises:
             SessionAlreadyActive: there is a record of this id.
+            SessionLimitExceeded: there is no slot, and none to wait for, or the tenant has its share.
+            RateLimitExceeded: the tenant creates too fast.
 
         """
-        entry = encode_log({"type": "session", "state": record.state.value})[LOG_FIELD]
-        created = record.created_at
-        args: list[Any] = [record.id, LIVE_TTL_S, INDEX_TTL_S, created, time.time() + LOOK_S, LOG_FIELD, entry]
+        entry = {"type": "session", "state": record.state.value}
+        plan: dict[str, Any] = {
+            "id": record.id,
+            "tenant": record.tenant,
+            "now": repr(record.created_at),
+            "look_at": repr(time.time() + LOOK_S),
+            "live_ttl": LIVE_TTL_S,
+            "index_ttl": INDEX_TTL_S,
+            "log_field": LOG_FIELD.decode(),
+            "log_entry": encode_log(entry)[LOG_FIELD].decode(),
+        }
+        keys, fields_ = self._all_keys(record), record.to_fields()
+        keys += [self._keys.tenant_rate(record.tenant), self._keys.queue(record.provider)]
+        if request is not None:
+            keys, plan = [*keys, *request.keys(self._keys)], {**plan, **request.plan()}
         with redis_errors("create_session"):
-            fresh = await self._create(self._all_keys(record), [*args, *_flat(record.to_fields())])
-        if not fresh:
-            raise SessionAlreadyActive("create_session", f"session {record.id} exists")
+            reply: list[Any] = await self._admit(keys, [json.dumps(plan), *_flat(fields_)])
+        return admitted(record, reply)
+
+    async def adopt(self, record: SessionRecord, *, worker: str, epoch: int) -> bool:
+        """Note that another lease holds a live session's lane; False if the record knew, or is over."""
+        with redis_errors("adopt_session"):
+            reply = await self._adopt([self._keys.session(record.id)], [record.lane, worker, epoch, _LIVE])
+        return bool(reply)
 
     async def get(self, session_id: str, tenant: str | None = None) -> SessionRecord:
         """Return a session's record; with a tenant, only if the session is that tenant's.
@@ -128,12 +154,18 @@ class SessionStore:
     async def _records(self, ids: Iterable[bytes]) -> tuple[list[SessionRecord], list[bytes]]:
         """Return the records of these ids, and the ids that have none any more."""
         names = list(ids)
+        found = await self.many(name.decode() for name in names)
+        return list(found.values()), [name for name in names if name.decode() not in found]
+
+    async def many(self, ids: Iterable[str]) -> dict[str, SessionRecord]:
+        """Return the records of these ids, in their order, without those that have none; one trip to Redis."""
+        names = list(ids)
         pipe = self._redis.pipeline(transaction=False)
         for name in names:
-            pipe.hgetall(self._keys.session(name.decode()))
-        raw = await pipe.execute() if names else []
-        records = [SessionRecord.from_fields(one) for one in raw if one]
-        return records, [name for name, one in zip(names, raw, strict=True) if not one]
+            pipe.hgetall(self._keys.session(name))
+        with redis_errors("get_sessions"):
+            raw = await pipe.execute() if names else []
+        return {name: SessionRecord.from_fields(one) for name, one in zip(names, raw, strict=True) if one}
 
     async def move(
         self, session_id: str, to: SessionState, *, fence: int | None = None, **changes: Any
@@ -154,7 +186,8 @@ class SessionStore:
         reason = changes.get("reason", "")
         last = {"type": "session", "state": to.value, "reason": reason}, {"type": "ended", "reason": reason}
         origins = (state for state, following in SESSION_TRANSITIONS.items() if to in following)
-        keys = [self._keys.session(session_id), self._keys.session_log(session_id), self._keys.live_sessions()]
+        keys = [self._keys.session(session_id), self._keys.session_log(session_id)]
+        keys += [self._keys.live_sessions(), self._keys.live_by_tenant()]
         args: list[Any] = [
             session_id,
             to.value,
@@ -176,8 +209,13 @@ class SessionStore:
         """Let another registered agent answer from the next turn on; raises SessionNotFound or SessionNotActive."""
         return await self._set(session_id, tenant, agent=agent)
 
-    async def _set(self, session_id: str, tenant: str, **changes: Any) -> SessionRecord:
-        await self.get(session_id, tenant)
+    async def set_position(self, session_id: str, position: int) -> SessionRecord:
+        """Note where in the queue a session stands; raises SessionNotFound or SessionNotActive."""
+        return await self._set(session_id, None, queue_position=position)
+
+    async def _set(self, session_id: str, tenant: str | None, **changes: Any) -> SessionRecord:
+        if tenant is not None:
+            await self.get(session_id, tenant)
         with redis_errors("update_session"):
             reply = await self._change([self._keys.session(session_id)], [_LIVE, *_flat(_encoded(changes))])
         return _result(reply, "is over", op="update_session")
@@ -218,6 +256,7 @@ class SessionStore:
             keys.session_log(record.id),
             keys.sessions(record.tenant),
             keys.live_sessions(),
+            keys.live_by_tenant(),
         ]
 
 

@@ -34,7 +34,11 @@ class WorkerInfo:
     provider: str = ""
     """The one that its configuration names."""
     draining: bool = False
-    """It takes no new sessions."""
+    """It is about to leave."""
+    admitting: bool = True
+    """Else it has enough to do for now."""
+    lag_ms: float = 0.0
+    """How late its event loop wakes, p95 of the last seconds."""
     config_version: int = 0
     seen_ms: int = 0
     """Milliseconds since the epoch."""
@@ -43,6 +47,11 @@ class WorkerInfo:
     def unlimited(self) -> bool:
         """Tell whether it takes any number of sessions."""
         return self.slots_total == 0
+
+    @property
+    def takes_sessions(self) -> bool:
+        """Tell whether it takes new sessions."""
+        return self.admitting and not self.draining
 
     @classmethod
     def from_fields(cls, raw: Mapping[bytes, bytes]) -> Self:
@@ -61,6 +70,8 @@ class WorkerInfo:
                 providers=dict(json.loads(raw[b"providers"])),
                 provider=raw.get(b"provider", b"").decode(),
                 draining=raw.get(b"draining") == b"1",
+                admitting=raw.get(b"admitting", b"1") == b"1",
+                lag_ms=float(raw.get(b"lag_ms", b"0")),
                 config_version=int(raw.get(b"config_version", b"0")),
                 seen_ms=int(raw.get(b"seen_ms", b"0")),
             )

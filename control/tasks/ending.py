@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Any
 
 from control.context import TaskContext
-from voicebackend._redis import redis_errors
+from control.sessions.release import release
+from control.tasks.serving import serve_next
 from voicebackend.errors import SessionNotActive, VoiceBackendError
-from voicebackend.record import SessionRecord, decode_log
+from voicebackend.record import SessionRecord
 from voicebackend.session import SessionState
 from voicebackend.streams import Frame, Kind, json_payload
 from voicebackend.tasks import RETENTION_APPLY
@@ -42,20 +42,8 @@ async def end_session(shared: TaskContext, session_id: str, state: SessionState,
 
 
 async def clean_up(shared: TaskContext, record: SessionRecord) -> None:
-    """Free the slot of a session that is over, complete its log, and have what it left kept or deleted."""
-    if record.lane >= 0:
-        with redis_errors("clean_up"):
-            await shared.state.srem(shared.keys.lane_sessions(record.lane), record.id)
-        await _complete_log(shared, record)
+    """Free what a session that is over still has, for whoever waits, and have what it left kept or deleted."""
+    await release(shared.state, shared.keys, shared.store, record)
     await shared.publisher.publish(RETENTION_APPLY, session_id=record.id)
-
-
-async def _complete_log(shared: TaskContext, record: SessionRecord) -> None:
-    """Append what the lane's holder would have; the log of a session without a lane is the store's."""
-    with redis_errors("clean_up"):
-        tail: Any = await shared.state.xrevrange(shared.keys.session_log(record.id), count=1)
-    if tail and decode_log(tail[0][1])["type"] == "ended":
-        return
-    entry = {"type": "session", "state": record.state.value, "reason": record.reason}
-    await shared.store.append_log(record.id, entry)
-    await shared.store.append_log(record.id, {"type": "ended", "reason": record.reason})
+    if record.lane >= 0:
+        await serve_next(shared, record.provider)

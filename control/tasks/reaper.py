@@ -53,8 +53,13 @@ async def _look(shared: TaskContext, session_id: str, now: float) -> None:
     if record and record.lane >= 0:
         with redis_errors("reap"):
             await shared.state.expire(shared.keys.lane_sessions(record.lane), LIVE_TTL_S)
-    if record and starting and now - record.created_at > LOST_S:
+    if record and record.state is SessionState.STARTING and now - _begun(record) > LOST_S:
         await shared.publisher.publish(SESSIONS_CREATE, session_id=session_id)
+
+
+def _begun(record: SessionRecord) -> float:
+    """Return since when it should be starting."""
+    return record.placed_at or record.created_at
 
 
 async def _lost_because(shared: TaskContext, record: SessionRecord, now: float) -> str:
@@ -63,7 +68,9 @@ async def _lost_because(shared: TaskContext, record: SessionRecord, now: float) 
         return ""
     if record.lane >= 0 and not await is_held(shared.state, shared.keys, record):
         return ErrorCode.PIPELINE_ERROR
-    if record.state not in _STARTING or now - record.created_at <= GIVE_UP_S:
+    if record.is_queued:
+        return ErrorCode.SESSION_LIMIT_EXCEEDED if now > record.queue_until else ""
+    if record.state not in _STARTING or now - _begun(record) <= GIVE_UP_S:
         return ""
     if record.lane >= 0:
         await tell_to_close(shared, record, ErrorCode.TIMEOUT)  # whoever hears it: the session is over

@@ -1,4 +1,4 @@
-"""``sessions.*``: place, close and look after sessions, and learn from workers what became of them.
+"""``sessions.*``: start, close and look after sessions, and learn from workers what became of them.
 
 Each may run twice, late, or beside another: the record's transition table decides, never the order of tasks.
 """
@@ -12,11 +12,10 @@ from typing import Any
 from control import context, loop
 from control.context import TaskContext
 from control.sessions.lease import is_held
-from control.sessions.placement import Placement
 from control.tasks.ending import clean_up, end_session, tell_to_close
 from control.tasks.reaper import reap
 from voicebackend._redis import redis_errors
-from voicebackend.errors import SessionNotActive, SessionNotFound, VoiceBackendError
+from voicebackend.errors import SessionNotActive, SessionNotFound
 from voicebackend.record import SessionRecord, decode_log
 from voicebackend.session import SessionState, is_over
 from voicebackend.streams import Frame, Kind, json_payload
@@ -31,7 +30,7 @@ _RUNNING = frozenset({SessionState.READY, SessionState.ACTIVE})
 
 
 def create(session_id: str) -> None:
-    """Place a pending session in a lane and tell the lane's holder; one that cannot be placed becomes ``failed``."""
+    """Tell the holder of its lane to start a session that has its slot; one that waits for a slot is left alone."""
     loop.run(_create(context.current(), session_id), TIMEOUT_S)
 
 
@@ -52,25 +51,11 @@ def expire() -> None:
 
 async def _create(shared: TaskContext, session_id: str) -> None:
     record = await _find(shared, session_id)
-    if record is not None and record.state is SessionState.PENDING:
-        record = await _place(shared, record)
     if record is None or record.state is not SessionState.STARTING:
         return
     payload = json_payload({"traceparent": inject() or record.traceparent})
     start = Frame(session=session_id, kind=Kind.START, payload=payload, time_ms=round(time.time() * 1000))
     await shared.tell_lane(record.lane, start)
-
-
-async def _place(shared: TaskContext, record: SessionRecord) -> SessionRecord | None:
-    try:
-        await Placement(shared.state, shared.keys).place(record.id, record.provider)
-    except VoiceBackendError as error:
-        if error.retryable:
-            raise
-        logger.warning("session not placed", extra={"session_id": record.id, "code": str(error.code)})
-        await end_session(shared, record.id, SessionState.FAILED, error.code)
-        return None
-    return await _find(shared, record.id)
 
 
 async def _close(shared: TaskContext, session_id: str, reason: str) -> None:

@@ -13,15 +13,14 @@ import pytest
 from celery_harness import ALL_QUEUES, CeleryProcess, celery_process, celery_worker
 from task_harness import (
     LANE,
-    WORKER,
     LaneReader,
     a_placed_record,
     a_record,
-    announce,
     comes_true,
     hold_lane,
     lane_reader,
     log_of,
+    placed,
     say,
     task_context,
     texts_of,
@@ -142,15 +141,13 @@ async def test_an_agent_that_hangs_or_raises_fails_in_the_lane_and_its_worker_li
     assert "canary" not in json.dumps(worker.logged())
 
 
-async def test_a_session_is_placed_by_a_prefork_worker_in_the_trace_of_its_request(
+async def test_a_session_is_started_by_a_prefork_worker_in_the_trace_of_its_request(
     shared: TaskContext, publisher: CeleryPublisher, lane: LaneReader, deployment: Deployment, tmp_path: Path
 ) -> None:
     """Processes or threads, the tasks are the same; SIGTERM ends both with 0."""
     arguments = ("-Q", "sessions,telephony,retention,post_call", "-P", "prefork", "-c", "2")
-    await announce(shared.state, shared.keys, WORKER, {LANE: 5})
     with celery_worker(deployment, tmp_path / "celery", *arguments) as worker:
-        record = a_record()
-        await shared.store.create(record)
+        record = await placed(shared, state=SessionState.STARTING)
         await publisher.publish(SESSIONS_CREATE, session_id=record.id)
         (start,) = await lane.until(Kind.START)
         assert start.session == record.id
@@ -158,16 +155,13 @@ async def test_a_session_is_placed_by_a_prefork_worker_in_the_trace_of_its_reque
         assert await asyncio.to_thread(worker.terminate) == 0
 
 
-@pytest.mark.usefixtures("worker")
 async def test_a_task_that_fails_for_a_moment_is_tried_again_on_its_own_queue(
-    shared: TaskContext, publisher: CeleryPublisher, deployment: Deployment
+    shared: TaskContext, publisher: CeleryPublisher, deployment: Deployment, worker: CeleryProcess
 ) -> None:
     """Nobody owns the lane yet; when somebody does, the session's start arrives."""
-    await announce(shared.state, shared.keys, WORKER, {LANE: 5})
-    record = a_record()
-    await shared.store.create(record)
+    record = await placed(shared, state=SessionState.STARTING)
     await publisher.publish(SESSIONS_CREATE, session_id=record.id)
-    await reaches(shared, record.id, SessionState.STARTING)
+    await asyncio.to_thread(worker.wait_for, "task will be tried again")
     async with lane_reader(deployment) as lane:
         (start,) = await lane.until(Kind.START)
     assert start.session == record.id

@@ -23,7 +23,7 @@ OPENAPI = web.AppKey("openapi", str)
 
 def readiness(workers: list[WorkerInfo] | None, *, sockets: int) -> Readiness:
     """Judge the health of a deployment by what its workers announce; None when Redis does not answer."""
-    taking = [worker for worker in workers or () if not worker.draining]
+    taking = [worker for worker in workers or () if worker.takes_sessions]
     total = sum(math.inf if worker.unlimited else worker.slots_total for worker in taking)
     free = free_slots(taking)
     status = Health.HEALTHY

@@ -28,7 +28,7 @@ def _view(name: str, workers: list[WorkerInfo]) -> ProviderView:
         name=name,
         capabilities=offer.get("capabilities", {}),
         config_schema=offer.get("config_schema", {}),
-        workers=sum(not worker.draining for worker in having),
+        workers=sum(worker.takes_sessions for worker in having),
         slots_free=free_slots(having),
     )
 

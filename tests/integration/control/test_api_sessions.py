@@ -6,9 +6,11 @@ import asyncio
 from typing import Any
 
 import pytest
+from task_harness import fill_lane
 
 from voicebackend.session import SessionState
 
+LANE = 0
 GOOD = {"user_id": "u1", "transport": "websocket", "agent": "demo"}
 
 
@@ -41,7 +43,7 @@ async def test_prefer_wait_answers_with_the_state_when_time_is_up(api: Any, work
     """A session that is not ready in time is created all the same."""
     worker.places = False
     answer = await api.send("POST", "/v1/sessions", json=GOOD, headers={"Prefer": "wait=0"})
-    assert (answer.status, (await answer.json())["state"]) == (201, "pending")
+    assert (answer.status, (await answer.json())["state"]) == (201, "starting")
 
 
 @pytest.mark.parametrize("reports", [True, False], ids=["in the record", "in the log alone"])
@@ -107,7 +109,8 @@ async def test_a_body_that_is_no_small_json_is_refused(
 
 async def test_no_free_slot_says_when_to_ask_again(api: Any, worker: Any) -> None:
     """503 with Retry-After, and no record."""
-    await worker.announce(slots_free=0)
+    await worker.announce(slots_free=1, slots_total=1)
+    await fill_lane(worker.redis, worker.keys, LANE, "someone")
     answer = await api.send("POST", "/v1/sessions", json=GOOD)
     assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
     assert (await (await api.send("GET", "/v1/sessions")).json())["sessions"] == []
@@ -116,7 +119,7 @@ async def test_no_free_slot_says_when_to_ask_again(api: Any, worker: Any) -> Non
 async def test_unlimited_workers_always_have_room(api: Any, worker: Any) -> None:
     """Slots total 0 means no limit."""
     await worker.announce(slots_total=0, slots_free=0)
-    assert (await api.create())["state"] == "pending"
+    assert (await api.create())["state"] == "starting"
 
 
 async def test_a_draining_worker_takes_no_session(api: Any, worker: Any) -> None:

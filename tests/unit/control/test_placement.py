@@ -1,7 +1,8 @@
-"""Placement: the emptiest able worker first, a slot only in one atomic step, and a clear no."""
+"""Placement: the emptiest able worker, a slot only in one step that checks every cap, and a clear no."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,15 +10,24 @@ import pytest
 from redis.asyncio import Redis
 from task_harness import a_record, announce, fill_lane, hold_lane
 
-from control.sessions.placement import Candidate, Placement, Slot, able_workers, candidates
+from control.sessions.placement import MAX_ASKED, Placement, able_workers, in_batches
 from control.sessions.store import SessionStore
 from control.sessions.workers import WorkerInfo, announced_workers
-from voicebackend.errors import InvalidFormat, ProviderNotFound, SessionLimitExceeded
+from voicebackend.errors import (
+    InvalidFormat,
+    ProviderNotFound,
+    RateLimitExceeded,
+    SessionAlreadyActive,
+    SessionLimitExceeded,
+    SessionNotFound,
+)
 from voicebackend.keys import Keys
+from voicebackend.limits import Limits, Rate
+from voicebackend.record import SessionRecord
 from voicebackend.session import SessionState
-from voicebackend.settings import Deployment
 
 KEYS = Keys()
+FREE = Limits()
 
 
 def a_worker(name: str, free: int = 5, lanes: Mapping[int, int] | None = None, **changes: Any) -> WorkerInfo:
@@ -27,51 +37,51 @@ def a_worker(name: str, free: int = 5, lanes: Mapping[int, int] | None = None, *
 
 
 @pytest.fixture
-def placement(redis: Redis) -> Placement:
-    """Give a placement on the test's Redis."""
-    return Placement(redis, KEYS)
-
-
-@pytest.fixture
 def store(redis: Redis) -> SessionStore:
     """Give a store on the test's Redis."""
     return SessionStore(redis, KEYS)
 
 
-def test_workers_with_more_free_slots_come_first() -> None:
-    """Load spreads by room."""
-    workers = [a_worker("small", 1, {1: 5}), a_worker("big", 9, {2: 5}), a_worker("middle", 4, {3: 5})]
-    assert [found.worker for found in candidates(workers, {})] == ["big", "middle", "small"]
+@pytest.fixture
+def placement(redis: Redis, store: SessionStore) -> Placement:
+    """Give a placement on the test's Redis."""
+    return Placement(redis, KEYS, store)
 
 
-def test_an_unlimited_worker_comes_before_any_limited_one() -> None:
-    """Its free slots say nothing, so they are not compared."""
-    workers = [a_worker("limited", 9, {1: 5}), a_worker("endless", 0, {2: 0}, slots_total=0)]
-    assert [found.worker for found in candidates(workers, {})] == ["endless", "limited"]
+async def admit(redis: Redis, placement: Placement, number: int = 1, limits: Limits = FREE, **more: Any) -> Any:
+    """Have a new session admitted by who is announced; return its record."""
+    workers = able_workers(await announced_workers(redis, KEYS), "mock")
+    return await placement.admit(a_record(number, **more), workers, limits)
 
 
-def test_equal_workers_come_in_random_order() -> None:
-    """The tie is drawn, so that not everyone runs to the same one."""
-    workers = [a_worker("a", 5, {1: 5}), a_worker("b", 5, {2: 5})]
-    numbers = iter([0.9, 0.1, 0.5, 0.5])
-    assert [found.worker for found in candidates(workers, {}, tie=lambda: next(numbers))] == ["b", "a"]
+async def holder(redis: Redis, name: str, lanes: list[int], slots: int) -> None:
+    """Announce a worker with so many slots in these lanes."""
+    await announce(redis, KEYS, name, dict.fromkeys(lanes, slots), slots_total=slots, slots_free=slots)
 
 
-def test_the_lane_with_most_room_comes_first_and_full_ones_not_at_all() -> None:
-    """What counts is what is taken now, not the cap."""
-    worker = a_worker("a", lanes={1: 5, 2: 9, 3: 4})
-    assert [found.lane for found in candidates([worker], {1: 1, 2: 7, 3: 4})] == [1, 2]
+# ---------------------------------------------------------------- whom to ask
 
 
-def test_of_unlimited_lanes_the_emptiest_comes_first() -> None:
-    """A cap of 0 never fills."""
-    worker = a_worker("a", lanes={1: 0, 2: 0})
-    assert [found.lane for found in candidates([worker], {1: 500, 2: 3})] == [2, 1]
+def test_workers_are_asked_most_free_slots_first_and_equals_in_random_order() -> None:
+    """An unlimited worker comes before any limited one, and ties are drawn."""
+    workers = [a_worker("small", 1), a_worker("a"), a_worker("b"), a_worker("endless", 0, slots_total=0)]
+    numbers = iter([0.0, 0.9, 0.1, 0.0])
+    (batch,) = in_batches(workers, tie=lambda: next(numbers))
+    assert [worker.id for worker in batch] == ["endless", "b", "a", "small"]
 
 
-def test_draining_workers_take_nothing_new() -> None:
+def test_no_step_looks_at_more_workers_than_redis_can_bear() -> None:
+    """The rest is asked after; nobody is left out, and there is always something to ask."""
+    workers = [a_worker(f"w{number}") for number in range(MAX_ASKED + 3)]
+    batches = in_batches(workers)
+    assert [len(batch) for batch in batches] == [MAX_ASKED, 3]
+    assert {worker.id for batch in batches for worker in batch} == {worker.id for worker in workers}
+    assert in_batches([]) == [[]]
+
+
+def test_workers_that_drain_or_have_enough_to_do_take_nothing_new() -> None:
     """They are left out, but what they can do is still known."""
-    workers = [a_worker("leaving", draining=True), a_worker("staying")]
+    workers = [a_worker("leaving", draining=True), a_worker("staying"), a_worker("busy", admitting=False)]
     assert [worker.id for worker in able_workers(workers, "mock")] == ["staying"]
     assert able_workers([workers[0]], "mock") == []
 
@@ -92,87 +102,150 @@ def test_an_announcement_that_is_none_is_refused(raw: dict[bytes, bytes]) -> Non
 
 async def test_announcements_read_back_and_broken_ones_are_left_out(redis: Redis) -> None:
     """One bad worker does not hide the others."""
-    await announce(redis, KEYS, "good", {4: 2}, draining="1")
+    await announce(redis, KEYS, "good", {4: 2}, draining="1", admitting="0", lag_ms="61.5")
     await announce(redis, KEYS, "bad", {5: 2}, slots_free="many")
     (found,) = await announced_workers(redis, KEYS)
     assert (found.id, found.lanes, found.draining, found.slots_free) == ("good", {4: 2}, True, 10)
+    assert (found.admitting, found.lag_ms) == (False, 61.5)
 
 
-async def test_a_taken_slot_is_in_the_lane_and_in_the_record(
+# ---------------------------------------------------------------- the step
+
+
+async def test_an_admitted_session_has_its_slot_in_lane_and_record_at_once(
     redis: Redis, placement: Placement, store: SessionStore
 ) -> None:
-    """One step does both, and the lane's set expires."""
-    record = a_record()
-    await store.create(record)
+    """One step does both, and every key of it expires."""
+    await announce(redis, KEYS, "w:with:colons", {2: 1}, slots_total=1)
     await hold_lane(redis, KEYS, 2, "w:with:colons", 41)
-    assert await placement.take(record.id, Candidate(worker="w:with:colons", lane=2, cap=1)) is Slot.TAKEN
-    placed = await store.get(record.id)
-    assert (placed.state, placed.lane, placed.worker, placed.epoch) == (SessionState.STARTING, 2, "w:with:colons", 41)
-    assert await redis.smembers(KEYS.lane_sessions(2)) == {record.id.encode()}
+    admitted = await admit(redis, placement)
+    assert (admitted.state, admitted.lane, admitted.worker, admitted.epoch) == (
+        *(SessionState.STARTING, 2),
+        *("w:with:colons", 41),
+    )
+    assert await store.get(admitted.id) == admitted
+    assert await redis.smembers(KEYS.lane_sessions(2)) == {admitted.id.encode()}
     assert await redis.ttl(KEYS.lane_sessions(2)) > 0
 
 
-@pytest.mark.parametrize(
-    ("worker", "state", "expected"),
-    [
-        ("other", SessionState.PENDING, Slot.LOST),
-        ("w", SessionState.READY, Slot.PLACED),
-        ("w", SessionState.ENDED, Slot.PLACED),
-        ("w", SessionState.PENDING, Slot.FULL),
-    ],
-)
-async def test_a_slot_that_cannot_be_taken_changes_nothing(
-    redis: Redis, placement: Placement, worker: str, state: SessionState, expected: Slot
-) -> None:
-    """Lease, state and cap are each checked."""
-    store = SessionStore(redis, KEYS)
-    record = a_record(state=state)
-    await store.create(record)
-    await hold_lane(redis, KEYS, 2, "w")
-    await fill_lane(redis, KEYS, 2, "someone")
-    assert await placement.take(record.id, Candidate(worker=worker, lane=2, cap=1)) is expected
-    assert await store.get(record.id) == record
-    assert await redis.scard(KEYS.lane_sessions(2)) == 1
+async def test_sessions_spread_over_workers_and_over_the_lanes_of_each(redis: Redis, placement: Placement) -> None:
+    """Whoever has most free slots gets the next one, whatever is announced."""
+    await holder(redis, "a", [1, 2], 4)
+    await holder(redis, "b", [3, 4], 2)
+    for number in range(1, 7):
+        await admit(redis, placement, number)
+    assert [await redis.scard(KEYS.lane_sessions(lane)) for lane in (1, 2, 3, 4)] == [2, 2, 1, 1]
 
 
-async def test_a_session_goes_to_the_next_worker_when_the_best_lost_its_lane(
-    redis: Redis, placement: Placement, store: SessionStore
+async def test_a_workers_slots_are_counted_over_all_its_lanes(redis: Redis, placement: Placement) -> None:
+    """A lane taken over brings its sessions along: there is no room although other lanes are empty."""
+    await holder(redis, "w", [1, 2, 3], 3)
+    await fill_lane(redis, KEYS, 3, "x", "y", "z", "one more than it has slots")
+    with pytest.raises(SessionLimitExceeded) as caught:
+        await admit(redis, placement)
+    assert caught.value.details == {"limit": "slots"}
+    assert caught.value.retry_after
+
+
+async def test_a_lane_that_its_worker_has_lost_takes_nothing_and_counts_for_nothing(
+    redis: Redis, placement: Placement
 ) -> None:
     """Announcements are old news; leases are not."""
-    await announce(redis, KEYS, "best", {1: 9}, slots_free=9)
-    await announce(redis, KEYS, "next", {2: 9}, slots_free=1)
+    await holder(redis, "best", [1, 2], 9)
+    await holder(redis, "next", [3], 1)
     await redis.delete(KEYS.lease(1))
-    record = a_record()
-    await store.create(record)
-    await placement.place(record.id, "mock")
-    assert (await store.get(record.id)).worker == "next"
+    await hold_lane(redis, KEYS, 2, "somebody-else")
+    assert (await admit(redis, placement)).worker == "next"
 
 
-async def test_the_cap_holds_whatever_workers_announce(redis: Redis, placement: Placement, store: SessionStore) -> None:
-    """Three slots in two lanes take three sessions; the fourth is refused."""
-    await announce(redis, KEYS, "w", {1: 1, 2: 2}, slots_free=10)
-    records = [a_record(number) for number in range(1, 5)]
-    for record in records:
-        await store.create(record)
-    for record in records[:3]:
-        await placement.place(record.id, "mock")
+async def test_a_refused_session_leaves_nothing_behind(redis: Redis, placement: Placement, store: SessionStore) -> None:
+    """Neither record nor log, and no place in any index."""
+    await holder(redis, "w", [1], 1)
+    await admit(redis, placement, 1)
+    before = set(await redis.keys("*"))
     with pytest.raises(SessionLimitExceeded):
-        await placement.place(records[3].id, "mock")
-    assert (await store.get(records[3].id)).state is SessionState.PENDING
+        await admit(redis, placement, 2)
+    assert set(await redis.keys("*")) == before
+    with pytest.raises(SessionNotFound):
+        await store.get(a_record(2).id)
 
 
-async def test_placing_twice_takes_one_slot(redis: Redis, placement: Placement, store: SessionStore) -> None:
-    """A task that is delivered again changes nothing."""
-    await announce(redis, KEYS, "w", {1: 5})
-    record = a_record()
-    await store.create(record)
-    await placement.place(record.id, "mock")
-    await placement.place(record.id, "mock")
+async def test_an_id_is_given_once(redis: Redis, placement: Placement) -> None:
+    """A second session of the same id takes no second slot."""
+    await holder(redis, "w", [1], 5)
+    await admit(redis, placement)
+    with pytest.raises(SessionAlreadyActive):
+        await admit(redis, placement)
     assert await redis.scard(KEYS.lane_sessions(1)) == 1
 
 
-async def test_without_any_worker_there_is_no_provider(placement: Placement, deployment: Deployment) -> None:
-    """An empty deployment says so instead of waiting."""
-    assert deployment.keys.prefix == KEYS.prefix
-    with pytest.raises(ProviderNotFound):
-        await placement.place("0" * 32, "mock")
+async def test_of_many_at_once_exactly_as_many_are_admitted_as_there_are_slots(
+    redis: Redis, placement: Placement
+) -> None:
+    """Three workers of 5, 4 and 3 slots: 12 of 60; and when one ends there is room for one."""
+    for name, lanes, count in (("a", [1, 2], 5), ("b", [3, 4], 4), ("c", [5], 3)):
+        await holder(redis, name, lanes, count)
+    asked = [admit(redis, placement, number) for number in range(1, 61)]
+    came = await asyncio.gather(*asked, return_exceptions=True)
+    admitted = [one for one in came if isinstance(one, SessionRecord)]
+    assert len(admitted) == 12
+    assert {type(one) for one in came} == {SessionRecord, SessionLimitExceeded}
+    sizes = {lane: await redis.scard(KEYS.lane_sessions(lane)) for lane in range(1, 6)}
+    assert (sizes[1] + sizes[2], sizes[3] + sizes[4], sizes[5]) == (5, 4, 3)
+    await redis.srem(KEYS.lane_sessions(admitted[0].lane), admitted[0].id)
+    assert (await admit(redis, placement, 61)).worker == admitted[0].worker
+
+
+async def test_with_many_workers_the_last_free_slot_is_found(redis: Redis, placement: Placement) -> None:
+    """It is with one of those that are asked last, for it announced that it had none."""
+    for number in range(MAX_ASKED + 1):
+        full = number < MAX_ASKED
+        await announce(redis, KEYS, f"w{number}", {number: 1}, slots_total=1, slots_free=int(full))
+        if full:
+            await fill_lane(redis, KEYS, number, "someone")
+    assert (await admit(redis, placement)).worker == f"w{MAX_ASKED}"
+
+
+# ---------------------------------------------------------------- what a tenant may have
+
+
+async def test_a_tenant_has_so_many_live_sessions_and_no_more(
+    redis: Redis, placement: Placement, store: SessionStore
+) -> None:
+    """Other tenants are not counted, whatever their names; one that ends makes room."""
+    await holder(redis, "w", [1], 0)
+    limits = Limits(tenant_sessions=2)
+    for number, tenant in enumerate(["acme", "acme:1", "acm", "acme", "ACME"], start=1):
+        await admit(redis, placement, number, limits, tenant=tenant)
+    with pytest.raises(SessionLimitExceeded) as caught:
+        await admit(redis, placement, 6, limits, tenant="acme")
+    assert caught.value.details == {"limit": "tenant_sessions"}
+    await store.move(a_record(1).id, SessionState.ENDED)
+    await admit(redis, placement, 6, limits, tenant="acme")
+
+
+async def test_a_tenant_creates_so_many_a_second_after_its_burst(redis: Redis, placement: Placement) -> None:
+    """The refusal says when to come back; then it is let in. Others do not wait for it."""
+    await holder(redis, "w", [1], 0)
+    limits = Limits(tenant_rate=Rate(per_s=2, burst=3))
+    for number in range(1, 4):
+        await admit(redis, placement, number, limits, tenant="acme")
+    with pytest.raises(RateLimitExceeded) as caught:
+        await admit(redis, placement, 4, limits, tenant="acme")
+    assert caught.value.retry_after is not None
+    assert 0 < caught.value.retry_after <= 0.5
+    await admit(redis, placement, 10, limits, tenant="other")
+    await asyncio.sleep(caught.value.retry_after)
+    await admit(redis, placement, 11, limits, tenant="acme")
+
+
+async def test_who_finds_no_slot_has_not_used_up_the_rate(redis: Redis, placement: Placement) -> None:
+    """Only what is admitted is paid for."""
+    await holder(redis, "w", [1], 1)
+    await fill_lane(redis, KEYS, 1, "someone")
+    limits = Limits(tenant_rate=Rate(per_s=0.01, burst=1))
+    for number in (1, 2):
+        with pytest.raises(SessionLimitExceeded):
+            await admit(redis, placement, number, limits)
+    await redis.srem(KEYS.lane_sessions(1), "someone")
+    assert (await admit(redis, placement, 3, limits)).lane == 1

@@ -35,10 +35,9 @@ async def look(shared: TaskContext, record: SessionRecord, age_s: float) -> None
     await reap(shared, record.created_at + age_s)
 
 
-async def test_a_pending_session_whose_task_got_lost_is_created_again(shared: TaskContext) -> None:
+async def test_a_starting_session_whose_task_got_lost_is_started_again(shared: TaskContext) -> None:
     """Not at once, and then again and again."""
-    record = a_record()
-    await shared.store.create(record)
+    record = await placed(shared, state=S.STARTING)
     await look(shared, record, LOST_S - 1)
     assert published(shared) == []
     await look(shared, record, LOST_S + 1)
@@ -46,6 +45,18 @@ async def test_a_pending_session_whose_task_got_lost_is_created_again(shared: Ta
     next_look = await shared.state.zscore(shared.keys.live_sessions(), record.id)
     assert next_look is not None
     assert next_look > record.created_at + LOST_S
+
+
+async def test_a_session_that_waits_for_a_slot_is_left_alone_until_its_time_is_up(shared: TaskContext) -> None:
+    """However long a start may take: it has not begun."""
+    created = time.time()
+    record = a_record(created_at=created, queue_until=created + 200)
+    await shared.store.create(record)
+    await look(shared, record, 199)
+    assert (await shared.store.get(record.id)).state is S.PENDING
+    await look(shared, record, 201)
+    failed = await shared.store.get(record.id)
+    assert (failed.state, failed.reason) == (S.FAILED, "session_limit_exceeded")
 
 
 @pytest.mark.parametrize("start", [a_record, a_placed_record])

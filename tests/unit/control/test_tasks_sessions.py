@@ -6,12 +6,9 @@ import pytest
 from task_harness import (
     EPOCH,
     LANE,
-    WORKER,
     LaneReader,
     a_placed_record,
     a_record,
-    announce,
-    fill_lane,
     hold_lane,
     last_log,
     log_of,
@@ -32,63 +29,36 @@ S = SessionState
 # ---------------------------------------------------------------- create
 
 
-async def test_a_pending_session_is_placed_and_its_worker_told(shared: TaskContext, lane: LaneReader) -> None:
+async def test_a_session_that_has_its_slot_is_started_in_the_trace_of_its_request(
+    shared: TaskContext, lane: LaneReader
+) -> None:
     """The frame carries the request's trace."""
-    await announce(shared.state, shared.keys, WORKER, {LANE: 5})
-    record = a_record(traceparent="00-" + "a" * 32 + "-" + "b" * 16 + "-01")
-    await shared.store.create(record)
+    record = await placed(shared, state=S.STARTING, traceparent="00-" + "a" * 32 + "-" + "b" * 16 + "-01")
     await _create(shared, record.id)
     (start,) = await lane.until(Kind.START)
     assert start.session == record.id
     assert start.json() == {"traceparent": record.traceparent}
-    assert (await shared.store.get(record.id)).state is S.STARTING
 
 
-async def test_creating_again_tells_the_worker_again_and_takes_no_second_slot(
-    shared: TaskContext, lane: LaneReader
-) -> None:
-    """The first task may have died between slot and frame."""
-    await announce(shared.state, shared.keys, WORKER, {LANE: 5})
-    record = a_record()
-    await shared.store.create(record)
+async def test_creating_again_tells_the_worker_again(shared: TaskContext, lane: LaneReader) -> None:
+    """The first task may have died before its frame was written."""
+    record = await placed(shared, state=S.STARTING)
     await _create(shared, record.id)
     await _create(shared, record.id)
     assert [frame.kind for frame in await lane.until(Kind.START) + await lane.until(Kind.START)] == [Kind.START] * 2
     assert await slots(shared) == 1
 
 
-@pytest.mark.parametrize(("lanes", "code"), [({}, "provider_not_found"), ({LANE: 1}, "session_limit_exceeded")])
-async def test_a_session_that_cannot_be_placed_fails_and_says_why(
-    shared: TaskContext, lanes: dict[int, int], code: str
-) -> None:
-    """Record and log name the code; what it left is looked after."""
-    if lanes:
-        await announce(shared.state, shared.keys, WORKER, lanes)
-        await fill_lane(shared.state, shared.keys, LANE, "someone")
-    record = a_record()
-    await shared.store.create(record)
-    await _create(shared, record.id)
-    failed = await shared.store.get(record.id)
-    assert (failed.state, failed.reason) == (S.FAILED, code)
-    assert await last_log(shared, record) == [
-        {"type": "session", "state": "failed", "reason": code},
-        {"type": "ended", "reason": code},
-    ]
-    assert published(shared) == [("retention.apply", {"session_id": record.id})]
-
-
 async def test_a_lane_without_its_stream_is_worth_another_try(shared: TaskContext) -> None:
     """The audio server may have lost its memory for a moment."""
-    await announce(shared.state, shared.keys, WORKER, {LANE: 5})
-    record = a_record()
-    await shared.store.create(record)
+    record = await placed(shared, state=S.STARTING)
     with pytest.raises(ConnectionFailed) as caught:
         await _create(shared, record.id)
     assert caught.value.retryable
 
 
-@pytest.mark.parametrize("state", [S.READY, S.ACTIVE, S.ENDED, S.FAILED])
-async def test_a_session_that_has_started_or_is_over_is_not_created_again(shared: TaskContext, state: S) -> None:
+@pytest.mark.parametrize("state", [S.PENDING, S.READY, S.ACTIVE, S.ENDED, S.FAILED])
+async def test_a_session_that_waits_has_started_or_is_over_is_not_started(shared: TaskContext, state: S) -> None:
     """A late task changes nothing."""
     record = a_placed_record(state=state)
     await shared.store.create(record)

@@ -195,4 +195,7 @@ def test_the_app_knows_every_task_its_queue_and_nothing_but_json(deployment: Dep
         name: task.queue.value for name, task in TASKS.items()
     }
     assert app.conf.accept_content == ["json"]
-    assert app.conf.beat_schedule["sessions.expire"]["schedule"] == 5
+    assert {name: entry["schedule"] for name, entry in app.conf.beat_schedule.items()} == {
+        "sessions.expire": 5,
+        "sessions.queue": 1,
+    }

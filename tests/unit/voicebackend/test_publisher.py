@@ -7,6 +7,7 @@ import sys
 import threading
 import types
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -118,8 +119,7 @@ async def test_the_schedule_runs_what_is_due_again_and_again(make: Make, monkeyp
         ran.append(1)
         runs.release()
 
-    monkeypatch.setattr(schedule, "SESSIONS_EXPIRE", make(expire))
-    monkeypatch.setattr(schedule, "EXPIRE_S", 0.01)
+    monkeypatch.setattr(schedule, "SCHEDULED", [replace(make(expire), every_s=0.01)])
     async with schedule.serve(BackendConfig(), Deployment(inline_tasks=True)):
         for _ in range(3):
             assert await asyncio.to_thread(runs.acquire, timeout=5)
