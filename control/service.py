@@ -23,6 +23,7 @@ from control.hook_table import HookTable
 from control.http.app import create_app
 from control.live_config import LiveConfig
 from control.services import Services
+from control.sessions.known_workers import KnownWorkers
 from control.sessions.log import MAX_FOLLOWERS, SessionLogs
 from control.sessions.placement import Placement
 from control.sessions.queue import SessionQueue
@@ -186,6 +187,7 @@ async def _open(
         api_keys=ApiKeys(deployment.api_keys),
         state=state,
         store=store,
+        workers=KnownWorkers(state, keys),
         placement=placement,
         queue=SessionQueue(state, keys, store, placement),
         logs=logs,

@@ -12,6 +12,7 @@ from control.access.tokens import Tokens
 from control.gateway.gateway import Gateway
 from control.hook_table import HookTable
 from control.live_config import LiveConfig
+from control.sessions.known_workers import KnownWorkers
 from control.sessions.log import SessionLogs
 from control.sessions.placement import Placement
 from control.sessions.queue import SessionQueue
@@ -33,6 +34,7 @@ class Services:
     api_keys: ApiKeys
     state: Redis
     store: SessionStore
+    workers: KnownWorkers
     placement: Placement
     queue: SessionQueue
     logs: SessionLogs

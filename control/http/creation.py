@@ -14,7 +14,7 @@ from control.services import Services
 from control.sessions.admission import admit, check_metadata
 from control.sessions.release import release
 from control.sessions.slot_request import RETRY_AFTER_S
-from control.sessions.workers import WorkerInfo, announced_workers
+from control.sessions.workers import WorkerInfo
 from voicebackend.errors import (
     OperationTimeout,
     RateLimitExceeded,
@@ -96,7 +96,7 @@ async def _checked(
         call = await route(services.hooks.find("telephony_hook"), request.metadata)
         check_metadata(call.metadata)
         request, provider = request.model_copy(update={"metadata": call.metadata}), call.provider or provider
-    admission = admit(request, provider, config, await announced_workers(services.state, services.keys))
+    admission = admit(request, provider, config, await services.workers.now())
     record = SessionRecord(
         id=secrets.token_hex(16),
         tenant=principal.tenant,

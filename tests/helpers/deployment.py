@@ -45,10 +45,10 @@ class Site:
         """Where control listens."""
         return self._deployment.base_url
 
-    async def start(self, name: str, *module: str) -> None:
+    async def start(self, name: str, *module: str, **environment: str) -> None:
         """Run ``python -m module`` under this name."""
-        command = [sys.executable, "-m", *module]
-        process = ManagedProcess(name, command, env=self._env, on_line=lambda who, line: self.log.append((who, line)))
+        command, env = [sys.executable, "-m", *module], {**self._env, **environment}
+        process = ManagedProcess(name, command, env=env, on_line=lambda who, line: self.log.append((who, line)))
         self.processes[name] = process
         await process.start()
 
