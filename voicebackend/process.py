@@ -53,10 +53,17 @@ def run(service: str, serve: Callable[[BackendConfig], AbstractAsyncContextManag
     except VoiceBackendError as error:
         sys.exit(_told(service, error))
     except BaseExceptionGroup as group:
-        error_ = as_error(group.exceptions[0])
-        if error_ is None:
+        first = as_error(_first(group))
+        if first is None:
             raise
-        sys.exit(_told(service, error_))
+        sys.exit(_told(service, first))
+
+
+def _first(error: BaseException) -> BaseException:
+    """Return the first error of groups within groups."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def _told(service: str, error: VoiceBackendError) -> int:

@@ -14,8 +14,10 @@ from worker.supervisor.states import Action, Event, State, advance, deadline
 
 logger = logging.getLogger(__name__)
 
+LOOK_S = 0.25
+"""Seconds between looks at whether a child is overdue."""
 STALL_S = 1.0
-"""Seconds late at which it is the supervisor itself that was stopped, and its children are given their time again."""
+"""Seconds by which a look is late when the supervisor itself was stopped: its children are given that time again."""
 _SIGNALS = {Action.DRAIN: signal.SIGTERM, Action.DUMP: signal.SIGUSR1, Action.KILL: signal.SIGKILL}
 
 
@@ -97,19 +99,17 @@ class Child:
         loop = asyncio.get_running_loop()
         try:
             while True:
-                due = deadline(self.state, entered=self._entered, heard=self._heard, drain_s=self._drain_s)
-                done, _ = await asyncio.wait({exiting}, timeout=max(0.0, due - loop.time()))
-                if done:
+                slept = loop.time()
+                if (await asyncio.wait({exiting}, timeout=LOOK_S))[0]:
                     return exiting.result()
-                self._check(loop.time())
+                self._look(loop.time(), overslept_s=loop.time() - slept - LOOK_S)
         finally:
             exiting.cancel()
 
-    def _check(self, now: float) -> None:
-        late = now - deadline(self.state, entered=self._entered, heard=self._heard, drain_s=self._drain_s)
-        if late > STALL_S:
-            self._entered, self._heard = self._entered + late, now
-        elif late >= 0:
+    def _look(self, now: float, *, overslept_s: float) -> None:
+        if overslept_s > STALL_S:
+            self._entered, self._heard = self._entered + overslept_s, self._heard + overslept_s
+        if now >= deadline(self.state, entered=self._entered, heard=self._heard, drain_s=self._drain_s):
             self._apply(Event.OVERDUE)
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
