@@ -41,6 +41,14 @@ class Keys:
         """In ``state``: hash of what a worker announces; disappears with it."""
         return f"{self.prefix}:worker:{worker}"
 
+    def worker_lanes(self, worker: str) -> str:
+        """In ``state``: set of the lanes that a worker claimed; it holds those whose lease says so."""
+        return f"{self.prefix}:worker:{worker}:lanes"
+
+    def of_any_lane(self) -> tuple[str, str]:
+        """Return lease and sessions of a lane with ``%d`` for its number, for scripts in ``state``, no cluster."""
+        return f"{self.prefix}:lease:%d", f"{self.prefix}:lane:%d:sessions"
+
     def workers(self) -> str:
         """In ``state``: sorted set of workers by when they were last seen."""
         return f"{self.prefix}:workers"

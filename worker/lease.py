@@ -6,7 +6,7 @@ however it lost its memory, can make an old epoch come back.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from redis.asyncio import Redis
@@ -24,17 +24,60 @@ UNSURE_S = 10.0
 EPOCH_TTL_S = 24 * 3600
 """Seconds that the copy of a lane's epoch lives; afterwards the clock alone is later than any epoch issued."""
 
+WORKER_LANES_TTL_S = 60
+"""Seconds that the set of a worker's lanes lives without renewal of any."""
+
 _CLAIM = """
-if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+-- KEYS the lane's lease, last epochs, the lane's sessions, the worker's lanes
+-- ARGV worker, lane, epoch in `audio`, ttl in ms, epoch under which the worker had the lane until now (0: it had not),
+--      1: only if the lane never was anybody's, most sessions (0 any), lease and sessions of any lane, ttl of its lanes
+local lane, held = tonumber(ARGV[2]), tonumber(ARGV[5])
+local function holder(lease) return string.match(redis.call('GET', lease) or '', '^(.*):%d+$') end
+local last = math.max(tonumber(redis.call('HGET', KEYS[2], ARGV[2]) or '0'), tonumber(ARGV[3]))
+local now_held_by = holder(KEYS[1])
+if now_held_by then
+  if now_held_by ~= ARGV[1] then return 0 end
+elseif (held > 0 and last > held) or (ARGV[6] == '1' and last > 0) then
+  return 0
+end
+local most, sessions = tonumber(ARGV[7]), redis.call('SCARD', KEYS[3])
+if most > 0 and held == 0 and sessions > 0 then
+  for _, other in ipairs(redis.call('SMEMBERS', KEYS[4])) do
+    if holder(string.format(ARGV[8], other)) == ARGV[1] then
+      sessions = sessions + redis.call('SCARD', string.format(ARGV[9], other))
+    end
+  end
+  if sessions > most then return 0 end
+end
 local now = redis.call('TIME')
-local last = tonumber(redis.call('HGET', KEYS[2], ARGV[2]) or '0')
-local epoch = math.max(last, tonumber(ARGV[3]), now[1] * 1000 + math.floor(now[2] / 1000)) + 1
-redis.call('HSET', KEYS[2], ARGV[2], string.format('%.0f', epoch))
-redis.call('SET', KEYS[1], ARGV[1] .. ':' .. string.format('%.0f', epoch), 'PX', ARGV[4])
-return epoch
+local epoch = string.format('%.0f', math.max(last, now[1] * 1000 + math.floor(now[2] / 1000)) + 1)
+redis.call('HSET', KEYS[2], ARGV[2], epoch)
+redis.call('SET', KEYS[1], ARGV[1] .. ':' .. epoch, 'PX', ARGV[4])
+redis.call('SADD', KEYS[4], ARGV[2])
+redis.call('EXPIRE', KEYS[4], ARGV[10])
+return tonumber(epoch)
 """
-_RENEW = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0"
-_RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
+"""Lease a lane: its epoch, or 0. A worker may claim what it holds already: an answer may have been lost.
+
+A lane that lapsed is its own only if nobody had it since: otherwise what the worker knows of its sessions is old.
+"""
+_RENEW = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('EXPIRE', KEYS[2], ARGV[3])
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])
+"""
+_RELEASE = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SREM', KEYS[2], ARGV[2])
+return redis.call('DEL', KEYS[1])
+"""
+_RAISE = """
+local last = tonumber(redis.call('GET', KEYS[1]) or '0')
+if last > tonumber(ARGV[1]) then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+return 1
+"""
+"""Copy an epoch to ``audio``; 0 if there is a later one: who stood still on its way here must not undo that."""
 
 _FREE = """
 local freed = {}
@@ -73,28 +116,37 @@ class Leases:
         self._renew = state.register_script(_RENEW)
         self._release = state.register_script(_RELEASE)
         self._free = state.register_script(_FREE)
+        self._raise = audio.register_script(_RAISE)
 
-    async def claim(self, lane: int) -> Lease | None:
-        """Take the lane if nobody holds it."""
+    async def claim(self, lane: int, *, held: int = 0, new: bool = False, most: int = 0) -> Lease | None:
+        """Take the lane if nobody else holds it.
+
+        ``held`` is the epoch under which this worker had it until now: nobody may have had it since. With ``new``
+        only a lane that never was anybody's is taken. ``most`` are the sessions that a takeover may bring this worker
+        to, 0 any number.
+        """
         floor = int(await self._audio.get(self._keys.lane_epoch(lane)) or 0)
-        keys = [self._keys.lease(lane), self._keys.last_epoch()]
-        epoch: Any = await self._claim(keys=keys, args=[self._worker, lane, floor, round(LEASE_TTL_S * 1000)])
+        names = self._keys
+        keys = [names.lease(lane), names.last_epoch(), names.lane_sessions(lane), names.worker_lanes(self._worker)]
+        ttl_ms, patterns = round(LEASE_TTL_S * 1000), names.of_any_lane()
+        args = (self._worker, lane, floor, ttl_ms, held, int(new), most, *patterns, WORKER_LANES_TTL_S)
+        epoch: Any = await self._claim(keys=keys, args=args)
         if not epoch:
             return None
-        await self._audio.set(self._keys.lane_epoch(lane), int(epoch), ex=EPOCH_TTL_S)
+        if not await self._raise(keys=[self._keys.lane_epoch(lane)], args=[int(epoch), EPOCH_TTL_S]):
+            return None
         return Lease(lane=lane, worker=self._worker, epoch=int(epoch))
 
     async def renew(self, lease: Lease) -> Lease | None:
-        """Keep the lane; a lease that lapsed is claimed again under a new epoch. None: someone else holds it."""
-        ttl_ms = round(LEASE_TTL_S * 1000)
-        if await self._renew(keys=[self._keys.lease(lease.lane)], args=[lease.value, ttl_ms]):
-            return lease
-        again = await self.claim(lease.lane)
-        return None if again is None else replace(lease, epoch=again.epoch)
+        """Keep the lane; one that lapsed is claimed again under a new epoch. None: another has it, or has had it."""
+        keys = [self._keys.lease(lease.lane), self._keys.worker_lanes(self._worker)]
+        args = (lease.value, round(LEASE_TTL_S * 1000), WORKER_LANES_TTL_S)
+        return lease if await self._renew(keys=keys, args=args) else await self.claim(lease.lane, held=lease.epoch)
 
     async def release(self, lease: Lease) -> None:
         """Give the lane up, so that the next worker need not wait."""
-        await self._release(keys=[self._keys.lease(lease.lane)], args=[lease.value])
+        keys = [self._keys.lease(lease.lane), self._keys.worker_lanes(self._worker)]
+        await self._release(keys=keys, args=[lease.value, lease.lane])
 
     async def free(self, worker: str) -> list[int]:
         """Give up every lane of a worker that is gone, so that nobody need wait; return the lanes."""

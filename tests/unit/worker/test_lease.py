@@ -67,6 +67,68 @@ async def test_a_lost_lane_is_not_taken_back(redis: Redis, keys: Keys) -> None:
     assert (await redis.get(keys.lease(0))) == taken.value.encode()
 
 
+async def test_a_lane_that_another_had_meanwhile_is_not_taken_back(redis: Redis, keys: Keys) -> None:
+    """What its old holder remembers of its sessions is old, even if nobody holds it now."""
+    first, second = Leases(redis, redis, keys, "first"), Leases(redis, redis, keys, "second")
+    lease = await first.claim(0)
+    assert lease is not None
+    await redis.delete(keys.lease(0))
+    assert await second.claim(0) is not None
+    await redis.delete(keys.lease(0))
+    assert await first.renew(lease) is None
+    assert await first.claim(0) is not None
+
+
+async def test_a_claim_whose_answer_was_lost_may_be_repeated(redis: Redis, keys: Keys) -> None:
+    """A worker does not lose a lane to itself."""
+    leases = Leases(redis, redis, keys, "first")
+    lease = await leases.claim(0)
+    again = await leases.claim(0)
+    assert lease is not None
+    assert again is not None
+    assert again.epoch > lease.epoch
+    assert await leases.renew(lease) is not None
+
+
+async def test_only_a_lane_that_never_was_anybodys_is_new(redis: Redis, keys: Keys) -> None:
+    """While owners come first, a worker that makes lanes takes none of theirs."""
+    first, second = Leases(redis, redis, keys, "first"), Leases(redis, redis, keys, "second")
+    assert await first.claim(0, new=True) is not None
+    await redis.delete(keys.lease(0), keys.last_epoch())
+    assert await second.claim(0, new=True) is None
+    assert await second.claim(1, new=True) is not None
+
+
+async def test_a_takeover_fills_a_worker_to_its_limit_and_not_beyond(redis: Redis, keys: Keys) -> None:
+    """Sessions of all lanes that it holds at that moment are counted."""
+    leases = Leases(redis, redis, keys, "first")
+    for lane, sessions in enumerate((3, 2, 1)):
+        await redis.sadd(keys.lane_sessions(lane), *(f"{lane}-{number}" for number in range(sessions)))
+        await redis.expire(keys.lane_sessions(lane), 60)
+    assert await leases.claim(0, most=5) is not None
+    assert await leases.claim(1, most=4) is None
+    assert await leases.claim(1, most=5) is not None
+    assert await leases.claim(2, most=5) is None
+    await redis.delete(keys.lease(0))
+    assert await leases.claim(2, most=5) is not None
+
+
+async def test_an_epoch_beside_the_lane_never_falls(redis: Redis, keys: Keys) -> None:
+    """Who stood still between claim and copy learns that another came after it."""
+    leases = Leases(redis, redis, keys, "first")
+    slow = redis.register_script("return redis.call('SET', KEYS[1], '9000000000000001', 'EX', 60)")
+    claim = leases._claim
+
+    async def claim_and_sleep(**kwargs: object) -> object:
+        epoch = await claim(**kwargs)  # type: ignore[arg-type]
+        await slow(keys=[keys.lane_epoch(0)])
+        return epoch
+
+    leases._claim = claim_and_sleep  # type: ignore[assignment]
+    assert await leases.claim(0) is None
+    assert await redis.get(keys.lane_epoch(0)) == b"9000000000000001"
+
+
 async def test_neither_server_alone_can_bring_an_old_epoch_back(redis: Redis, keys: Keys) -> None:
     """The epoch is above what ``state`` knows, what the lane knows, and the clock."""
     leases = Leases(redis, redis, keys, "first")
@@ -100,6 +162,6 @@ def test_a_holder_that_asked_in_vain_speaks_on_for_a_while_and_one_that_slept_do
     assert not lane.may_speak(15.0)
     lane.unanswered(14.5)
     assert lane.may_speak(15.0)
-    assert not lane.may_speak(14.5 + MUTE_S)
+    assert not lane.may_speak(14.51 + MUTE_S)
     lane.unanswered(10.0 + UNSURE_S)
     assert not lane.may_speak(10.0 + UNSURE_S)
