@@ -16,7 +16,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from control.sessions.queue_order import Waiting
-from control.sessions.slot_request import QUEUE_TTL_S, SlotRequest, lane_keys, lanes_of
+from control.sessions.slot_request import QUEUE_TTL_S, SlotRequest, lane_keys, whom_to_ask
 from control.sessions.slot_scripts import PLACE, Slot
 from control.sessions.store import SessionStore
 from control.sessions.workers import WorkerInfo
@@ -106,7 +106,7 @@ class Placement:
         }
         slot = Slot.FULL
         for batch in in_batches(workers):
-            asked = json.dumps({**plan, "workers": lanes_of(batch)})
+            asked = json.dumps({**plan, **whom_to_ask(self._keys, batch)})
             with redis_errors("place"):
                 reply: list[bytes] = await self._place([*keys, *lane_keys(self._keys, batch)], [asked])
             slot = Slot(reply[0].decode())

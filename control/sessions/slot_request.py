@@ -32,14 +32,14 @@ class SlotRequest:
     """Its place in the queue where none is free; without, it is refused then."""
 
     def keys(self, keys: Keys) -> list[str]:
-        """Return the keys of the workers' lanes, as the scripts expect them."""
+        """Return the keys of the workers' lanes, as the script expects them."""
         return lane_keys(keys, self.workers)
 
-    def plan(self) -> dict[str, Any]:
+    def plan(self, keys: Keys) -> dict[str, Any]:
         """Return what the script ``ADMIT`` is told of it."""
         rate = self.limits.tenant_rate
         plan: dict[str, Any] = {
-            "workers": lanes_of(self.workers),
+            **whom_to_ask(keys, self.workers),
             "max_sessions": self.limits.tenant_sessions,
             "interval_ms": rate.interval_ms,
             "tolerance_ms": rate.interval_ms * (rate.burst - 1),
@@ -50,14 +50,15 @@ class SlotRequest:
 
 
 def lane_keys(keys: Keys, workers: Sequence[WorkerInfo]) -> list[str]:
-    """Return lease and sessions of each lane, in the order of :func:`lanes_of`."""
-    lanes = (lane for worker in workers for lane in worker.lanes)
-    return [key for lane in lanes for key in (keys.lease(lane), keys.lane_sessions(lane))]
+    """Return the set of lanes of each worker."""
+    return [keys.worker_lanes(worker.id) for worker in workers]
 
 
-def lanes_of(workers: Sequence[WorkerInfo]) -> list[list[Any]]:
-    """Return ``[id, slots, [lane, ...]]`` of each worker."""
-    return [[worker.id, worker.slots_total, list(worker.lanes)] for worker in workers]
+def whom_to_ask(keys: Keys, workers: Sequence[WorkerInfo]) -> dict[str, Any]:
+    """Return what the scripts are told of the workers: ``[id, slots, [lane, ...]]`` each, and how keys are called."""
+    lease, sessions = keys.of_any_lane()
+    asked = [[worker.id, worker.slots_total, list(worker.lanes)] for worker in workers]
+    return {"workers": asked, "lease": lease, "sessions": sessions}
 
 
 def admitted(record: SessionRecord, reply: Sequence[Any]) -> SessionRecord:

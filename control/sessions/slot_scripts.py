@@ -31,22 +31,25 @@ class Slot(StrEnum):
 _CHOOSE = """
 local plan = cjson.decode(ARGV[1])
 
--- The emptiest lane of the worker with most free slots; of equals the first. KEYS from `at` are lease and sessions of
--- each lane in plan.workers: {{id, slots (0 is unlimited), {lane, ...}}, ...}
+-- The emptiest lane of the worker with most free slots; of equals the first. KEYS from `at` are the sets of lanes of
+-- plan.workers: {{id, slots (0 is unlimited), {lane, ...}}, ...}, whose announced lanes may take a session. All that it
+-- has leased count: one it has just taken over is not announced yet.
 local function choose(at)
   local best
-  for _, worker in ipairs(plan.workers) do
+  for index, worker in ipairs(plan.workers) do
+    local announced = {}
+    for _, number in ipairs(worker[3]) do announced[number] = true end
     local used, lane = 0, nil
-    for _, number in ipairs(worker[3]) do
-      local holder, epoch = string.match(redis.call('GET', KEYS[at]) or '', '^(.*):(%d+)$')
+    for _, text in ipairs(redis.call('SMEMBERS', KEYS[at + index - 1])) do
+      local holder, epoch = string.match(redis.call('GET', string.format(plan.lease, text)) or '', '^(.*):(%d+)$')
       if holder == worker[1] then
-        local taken = redis.call('SCARD', KEYS[at + 1])
+        local number, sessions = tonumber(text), string.format(plan.sessions, text)
+        local taken = redis.call('SCARD', sessions)
         used = used + taken
-        if not lane or taken < lane.taken then
-          lane = {taken = taken, number = number, worker = holder, epoch = epoch, sessions = KEYS[at + 1]}
+        if announced[number] and (not lane or taken < lane.taken) then
+          lane = {taken = taken, number = number, worker = holder, epoch = epoch, sessions = sessions}
         end
       end
-      at = at + 2
     end
     local free = worker[2] == 0 and math.huge or worker[2] - used
     if lane and free > 0 and (not best or free > best.free or (free == best.free and used < best.used)) then
@@ -67,9 +70,10 @@ end
 ADMIT = (
     _CHOOSE
     + """
--- KEYS record, log, tenant's index, live set, live by tenant, tenant's rate, provider's queue, then lanes
+-- KEYS record, log, tenant's index, live set, live by tenant, tenant's rate, provider's queue, then workers' lanes
 -- ARGV plan as JSON, then field, value, ... of the record
---   plan: id, tenant, now, look_at, live_ttl, index_ttl, log_field, log_entry; with `workers` the slot is decided here,
+--   plan: id, tenant, now, look_at, live_ttl, index_ttl, log_field, log_entry; with `workers` (and what leases
+--   and sessions of `%d` are called: `lease`, `sessions`) the slot is decided here,
 --   with `ticket` the session may wait: max_sessions, interval_ms, tolerance_ms, max_queued, queue_ttl, log_queued
 if redis.call('EXISTS', KEYS[1]) == 1 then return {'exists'} end
 local verdict, lane, paid, now_ms = 'taken', nil, nil, nil
@@ -120,8 +124,8 @@ Answers ``{verdict, ...}``: lane, worker and epoch for ``taken``, milliseconds t
 PLACE = (
     _CHOOSE
     + """
--- KEYS record, provider's queue, its turns, then lanes
--- ARGV plan as JSON: id, now, now_ms, tenant, ticket, queue_ttl, live_ttl, workers
+-- KEYS record, provider's queue, its turns, then workers' lanes
+-- ARGV plan as JSON: id, now, now_ms, tenant, ticket, queue_ttl, live_ttl, workers, lease and sessions of any lane
 if redis.call('HGET', KEYS[1], 'state') ~= 'pending' then
   redis.call('ZREM', KEYS[2], plan.ticket)
   return {'placed'}

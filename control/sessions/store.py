@@ -90,7 +90,7 @@ class SessionStore:
         keys, fields_ = self._all_keys(record), record.to_fields()
         keys += [self._keys.tenant_rate(record.tenant), self._keys.queue(record.provider)]
         if request is not None:
-            keys, plan = [*keys, *request.keys(self._keys)], {**plan, **request.plan()}
+            keys, plan = [*keys, *request.keys(self._keys)], {**plan, **request.plan(self._keys)}
         with redis_errors("create_session"):
             reply: list[Any] = await self._admit(keys, [json.dumps(plan), *_flat(fields_)])
         return admitted(record, reply)

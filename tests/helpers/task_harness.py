@@ -100,6 +100,8 @@ async def announce(redis: Redis, keys: Keys, worker: str, lanes: Mapping[int, in
 async def hold_lane(redis: Redis, keys: Keys, lane: int, worker: str = WORKER, epoch: int = EPOCH) -> None:
     """Hold the lease of a lane for a minute."""
     await redis.set(keys.lease(lane), f"{worker}:{epoch}", ex=60)
+    await redis.sadd(keys.worker_lanes(worker), lane)
+    await redis.expire(keys.worker_lanes(worker), 60)
 
 
 async def fill_lane(redis: Redis, keys: Keys, lane: int, *sessions: str) -> None:

@@ -109,6 +109,8 @@ class FakeWorker:
         await self.redis.hset(self.keys.worker("w1"), mapping=said)
         await self.redis.expire(self.keys.worker("w1"), 60)
         await self.redis.set(self.keys.lease(LANE), f"w1:{self.epoch}", ex=60)
+        await self.redis.sadd(self.keys.worker_lanes("w1"), LANE)
+        await self.redis.expire(self.keys.worker_lanes("w1"), 60)
         await self.redis.zadd(self.keys.workers(), {"w1": time.time() + 60})
         await self.redis.expire(self.keys.workers(), 60)
 

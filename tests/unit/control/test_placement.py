@@ -158,6 +158,19 @@ async def test_a_lane_that_its_worker_has_lost_takes_nothing_and_counts_for_noth
     assert (await admit(redis, placement)).worker == "next"
 
 
+async def test_a_lane_that_its_worker_has_just_taken_over_counts_though_it_is_not_announced_yet(
+    redis: Redis, placement: Placement
+) -> None:
+    """Announcements come after claims: else a takeover would let its worker be given too many."""
+    await holder(redis, "w", [1], 2)
+    await hold_lane(redis, KEYS, 2, "w")
+    await fill_lane(redis, KEYS, 2, "a", "b")
+    with pytest.raises(SessionLimitExceeded):
+        await admit(redis, placement)
+    await redis.srem(KEYS.lane_sessions(2), "a")
+    assert (await admit(redis, placement)).lane == 1
+
+
 async def test_a_refused_session_leaves_nothing_behind(redis: Redis, placement: Placement, store: SessionStore) -> None:
     """Neither record nor log, and no place in any index."""
     await holder(redis, "w", [1], 1)
