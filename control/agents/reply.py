@@ -22,6 +22,8 @@ MAX_DELTA = 8 * 1024
 """Bytes in one delta."""
 MAX_ANSWER = 64 * 1024
 """Bytes in an answer: about an hour of speech."""
+LANE_S = 2.0
+"""Seconds that a lane may be away that Redis lost: its holder makes it anew."""
 _LAST_FRAME = RetryPolicy(max_retries=5, delay_s=0.1)
 
 
@@ -37,7 +39,7 @@ class AgentReply:
         """Say that this attempt has been claimed; raises ConnectionFailed."""
         self._send(Kind.AGENT_STARTED)
         with redis_errors("agent_reply"):
-            await self._sender.flush()
+            await self._sender.flush(patience_s=LANE_S)
 
     def add(self, text: str) -> None:
         """Take text to be sent; whitespace before the first word is left out.
@@ -60,7 +62,7 @@ class AgentReply:
             self._send(Kind.AGENT_DELTA, payload, seq=self._deltas)
             self._deltas += 1
         try:
-            await self._sender.flush()
+            await self._sender.flush(patience_s=LANE_S)
         except (RedisError, OSError) as error:
             logger.warning("agent: delta waits for Redis", extra={"error": type(error).__name__})
         return not self._sender.dropped
@@ -91,7 +93,7 @@ class AgentReply:
 
     async def _flush(self) -> None:
         with redis_errors("agent_reply"):
-            await self._sender.flush()
+            await self._sender.flush(patience_s=LANE_S)
 
 
 def utf8(text: str) -> bytes:

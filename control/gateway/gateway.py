@@ -17,7 +17,7 @@ from control.gateway.uplink import TooLarge
 from control.sessions.log import SessionLogs
 from control.sessions.store import SessionStore
 from voicebackend.channel import Sender
-from voicebackend.errors import PipelineError, VoiceBackendError
+from voicebackend.errors import PipelineError, SessionLimitExceeded, VoiceBackendError
 from voicebackend.events import CLOSE_CODES, SUBPROTOCOL, CloseCode, Ended, Error
 from voicebackend.keys import Keys
 from voicebackend.session import SessionState, is_over
@@ -30,8 +30,10 @@ READY_S = 5.0
 """Seconds that a caller waits for its session to be ready."""
 HEARTBEAT_S = 20.0
 """Seconds between pings; a caller that does not answer is lost."""
-HARD_LIMIT = 1024 * 1024
+HARD_LIMIT = 128 * 1024
 """Bytes beyond which a message is not even read: the socket closes with 1009."""
+MAX_GREETING = 2000
+"""Sockets that have not yet said who they are, or whose session is not ready; more are turned away."""
 CLOSE_S = 3.0
 """Seconds that a close may take."""
 WATCH_S = 5.0
@@ -77,17 +79,25 @@ class Gateway:
         ws = web.WebSocketResponse(
             protocols=(SUBPROTOCOL,), heartbeat=HEARTBEAT_S, max_msg_size=HARD_LIMIT, compress=False, timeout=CLOSE_S
         )
+        transport = request.transport
         await ws.prepare(request)
         self._greeting.add(ws)
         try:
             leave = await self._serve(ws, session_id, token)
         finally:
             self._greeting.discard(ws)
-        await _close(ws, leave)
+        try:
+            await _close(ws, leave)
+        finally:
+            if transport is not None and transport.get_write_buffer_size():
+                transport.abort()  # a caller that does not read would keep the connection for ever
         return ws
 
     async def _serve(self, ws: web.WebSocketResponse, session_id: str, token: str | None) -> Leave:
         """Return how the socket is to be closed, whatever happens."""
+        if len(self._greeting) > MAX_GREETING:
+            error = SessionLimitExceeded("media", "too many callers come at once: try again in a moment")
+            return Leave(code=CloseCode.OVERLOADED, error=error)
         try:
             hands = await shake_hands(ws, session_id, token, self._tokens, self._store)
             with attached(hands.record.traceparent):
@@ -154,8 +164,7 @@ class Gateway:
         self._leaving = True
         for caller in list(self._callers.values()):
             caller.dismiss(Leave(code=CloseCode.GOING_AWAY))
-        for ws in list(self._greeting):
-            await _close(ws, Leave(code=CloseCode.GOING_AWAY))
+        await asyncio.gather(*(_close(ws, Leave(code=CloseCode.GOING_AWAY)) for ws in list(self._greeting)))
 
     async def watch(self, redis: Redis) -> None:
         """Until cancelled, let go of callers whose session is over by its record; ``redis`` is the ``state`` role."""
@@ -193,4 +202,9 @@ async def _close(ws: web.WebSocketResponse, leave: Leave) -> None:
                 await ws.send_str(Error(code=leave.error.code, message=leave.error.message).to_json())
             await ws.close(code=leave.code)
     except (TimeoutError, ConnectionError, RuntimeError):
+        logger.info("socket not closed in order", extra={"code": int(leave.code)})
+    except asyncio.CancelledError:
+        if (task := asyncio.current_task()) is None or task.cancelling():
+            raise
+        # aiohttp waits for a full buffer by a future that was cancelled with who waited first
         logger.info("socket not closed in order", extra={"code": int(leave.code)})
