@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,8 +40,12 @@ async def announce(
     config_version: int,
     load: Measured,
 ) -> None:
-    """Write the announcement; ``lanes`` maps each lane to its cap."""
-    now = time.time()
+    """Write the announcement; ``lanes`` maps each lane to its cap.
+
+    The time is that of ``state``: this machine's clock may be minutes off.
+    """
+    seconds, micros = await state.time()
+    now = seconds + micros / 1e6
     fields: dict[Any, Any] = {
         "id": worker,
         "provider": provider,
@@ -62,6 +65,7 @@ async def announce(
     pipe.hset(keys.worker(worker), mapping=fields)
     pipe.expire(keys.worker(worker), ANNOUNCEMENT_TTL_S)
     pipe.zadd(keys.workers(), {worker: now})
+    pipe.zremrangebyscore(keys.workers(), "-inf", now - _INDEX_TTL_S)
     pipe.expire(keys.workers(), _INDEX_TTL_S)
     await pipe.execute()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -80,9 +79,10 @@ class WorkerInfo:
 
 
 async def announced_workers(redis: Redis, keys: Keys) -> list[WorkerInfo]:
-    """Return the workers that are there now; an announcement that does not parse is left out."""
+    """Return the workers that are there now, by the clock of ``redis``; what does not parse is left out."""
     with redis_errors("workers"):
-        ids: Any = await redis.zrangebyscore(keys.workers(), time.time() - SEEN_S, "+inf")
+        seconds, _ = await redis.time()
+        ids: Any = await redis.zrangebyscore(keys.workers(), seconds - SEEN_S, "+inf")
         pipe = redis.pipeline(transaction=False)
         for worker in ids:
             pipe.hgetall(keys.worker(worker.decode()))
