@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Self
 
 from redis.asyncio import Redis
 from redis.asyncio.cluster import ClusterNode, RedisCluster
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisClusterException
 
 
 class ClusterClient(RedisCluster):
-    """The Redis client's Cluster client, and a plain client for each node."""
+    """The Redis client's Cluster client, and a plain client for each node.
+
+    While one node is gone, what the others have can still be used.
+    """
 
     def __init__(self, hosts: tuple[tuple[str, int], ...], node: Callable[[str, int], Redis], **options: Any) -> None:
-        super().__init__(startup_nodes=[ClusterNode(host, port) for host, port in hosts], **options)
+        super().__init__(
+            startup_nodes=[ClusterNode(host, port) for host, port in hosts], require_full_coverage=False, **options
+        )
         self._node, self._nodes = node, dict[str, Redis]()
         self._stale = True
 
@@ -24,9 +32,11 @@ class ClusterClient(RedisCluster):
             redis.exceptions.RedisError: no node tells, or none has it.
 
         """
-        if self._stale:
-            await self._look()
-        found = self.nodes_manager.get_node_from_slot(self.keyslot(key))
+        with _cluster_errors():
+            if self._stale:
+                await self.nodes_manager.initialize()
+                self._stale = False
+            found = self.nodes_manager.get_node_from_slot(self.keyslot(key))
         if found.name not in self._nodes:
             self._nodes[found.name] = self._node(found.host, int(found.port))
         return self._nodes[found.name]
@@ -35,14 +45,35 @@ class ClusterClient(RedisCluster):
         """Have the next ``node_of`` ask the nodes who has what: one is lost, or has handed slots over."""
         self._stale = True
 
+    async def initialize(self, *args: Any, **options: Any) -> Self:
+        """Learn who has what; which commands there are only once, for it is asked of one node, which may be gone."""
+        with _cluster_errors():
+            if self._initialize and self.commands_parser.commands:
+                await self.nodes_manager.initialize(*args, **options)
+                self._initialize = False
+            await super().initialize(*args, **options)
+        return self
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        """Run a command where its key is."""
+        await self.initialize()
+        with _cluster_errors():
+            return await super().execute_command(*args, **options)
+
     async def aclose(self) -> None:
         """Close every connection."""
         nodes, self._nodes = self._nodes, {}
         for client in nodes.values():
             await client.aclose()
         await super().aclose()
+        await self.nodes_manager.aclose()  # what ``node_of`` has opened
+        await self.nodes_manager.aclose("startup_nodes")
 
-    async def _look(self) -> None:
-        await self.initialize()
-        await self.nodes_manager.initialize()
-        self._stale = False
+
+@contextmanager
+def _cluster_errors() -> Iterator[None]:
+    """Take a Cluster that is not whole for a server that is not there, as everybody else expects."""
+    try:
+        yield
+    except RedisClusterException as error:
+        raise RedisConnectionError("no node of the Cluster has this key now") from error

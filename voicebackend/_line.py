@@ -90,13 +90,23 @@ class Line:
             raise RedisConnectionError("this server is a replica now")
         return replies
 
+    async def aclose(self) -> None:
+        """Give the connection back to its client, closed; whoever waits for a reply gets an error."""
+        async with self._connecting:
+            if self._exchange is not None:
+                self._exchange.abort()
+            await self._let_go()
+
+    async def _let_go(self) -> None:
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            await connection.disconnect(nowait=True)
+            await self._pool.release(connection)
+
     async def _connect(self) -> _Exchange:
         async with self._connecting:
             if self._exchange is None or self._exchange.lost:
-                if self._connection is not None:
-                    connection, self._connection = self._connection, None
-                    await connection.disconnect(nowait=True)
-                    await self._pool.release(connection)
+                await self._let_go()
                 try:
                     async with asyncio.timeout(CONNECT_S):
                         self._connection = await self._pool.get_connection()

@@ -10,7 +10,12 @@ from typing import Any, cast
 import redis as sync_redis
 from redis.asyncio import BlockingConnectionPool, Connection, Redis, SSLConnection
 from redis.asyncio.retry import Retry as AsyncRetry
-from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
+from redis.asyncio.sentinel import (
+    Sentinel,
+    SentinelConnectionPool,
+    SentinelManagedConnection,
+    SentinelManagedSSLConnection,
+)
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ReadOnlyError, RedisError
@@ -26,6 +31,8 @@ HOT_TIMEOUT_S = 0.5
 """For writes on the audio path: longer is as bad as never."""
 STATE_TIMEOUT_S = 2.0
 """For records and leases."""
+_NODE_CONNECTIONS = 64
+"""To each node of a Cluster at most, or what is asked for: each stream that is read has one."""
 
 
 def connect(url: str, *, timeout_s: float | None = STATE_TIMEOUT_S, max_connections: int = 64) -> Redis:
@@ -46,9 +53,12 @@ def connect(url: str, *, timeout_s: float | None = STATE_TIMEOUT_S, max_connecti
         pool = _sentinel_pool(parsed, options)
     else:
         pool = BlockingConnectionPool.from_url(url, timeout=timeout_s, **options)
-    kind: type[Any] = pool.connection_class
-    pool.connection_class = type(f"Careful{kind.__name__}", (_CarefulConnection, kind), {})
+    pool.connection_class = _careful(pool.connection_class)
     return Redis.from_pool(pool)
+
+
+def _careful(kind: type[Any]) -> type[Any]:
+    return type(f"Careful{kind.__name__}", (_CarefulConnection, kind), {})
 
 
 def _options(timeout_s: float | None) -> dict[str, Any]:
@@ -71,11 +81,11 @@ def _cluster(url: RedisUrl, options: dict[str, Any]) -> Redis:
     shared = {**options, **url.connection_options}
 
     def node(host: str, port: int) -> Redis:
-        kind: type[Any] = SSLConnection if url.tls else Connection
-        careful: type[Any] = type(f"Careful{kind.__name__}", (_CarefulConnection, kind), {})
-        plain = {name: value for name, value in shared.items() if name != "ssl"}
+        kind = _careful(SSLConnection if url.tls else Connection)
+        plain = {**shared, "max_connections": max(shared["max_connections"], _NODE_CONNECTIONS)}
+        plain.pop("ssl", None)
         pool = BlockingConnectionPool(
-            host=host, port=port, connection_class=careful, timeout=options["socket_timeout"], **plain
+            host=host, port=port, connection_class=kind, timeout=options["socket_timeout"], **plain
         )
         return Redis.from_pool(pool)
 
@@ -98,6 +108,7 @@ def _sentinel_pool(url: RedisUrl, options: dict[str, Any]) -> BlockingConnection
     return _SentinelPool(
         service_name=url.service,
         sentinel_manager=sentinels,
+        connection_class=SentinelManagedSSLConnection if url.tls else SentinelManagedConnection,
         timeout=options["socket_timeout"],
         **options,
         **url.connection_options,

@@ -21,6 +21,7 @@ class Wire:
     def __init__(self, redis: Redis) -> None:
         self._nodes = redis if isinstance(redis, ClusterClient) else Line(redis)
         self._lines: dict[Redis, Line] = {}
+        self._apart: dict[tuple[Redis, str], Line] = {}
 
     @classmethod
     def over(cls, redis: Redis | Wire) -> Wire:
@@ -50,19 +51,25 @@ class Wire:
         nodes = self._nodes
         return await (nodes.replies(commands) if isinstance(nodes, Line) else self._replies_of(nodes, commands))
 
-    async def by_node(self, keys: list[str]) -> list[tuple[Line, list[str]]]:
-        """Return the keys that each node has, with the line to it: for commands that name several.
+    async def apart(self, keys: list[str]) -> list[tuple[Line, list[str]]]:
+        """Return what can be asked for together, and the line for it: for commands that block on several keys.
+
+        One server takes all keys in one command. A Cluster refuses keys of different slots, so each has a line of its
+        own there, until a later call leaves it out.
 
         Raises:
-            redis.exceptions.RedisError: no node tells.
+            redis.exceptions.RedisError: no node tells who has a key.
 
         """
         if isinstance(self._nodes, Line):
             return [(self._nodes, keys)]
-        groups: dict[Line, list[str]] = {}
+        before, self._apart = self._apart, {}
         for key in keys:
-            groups.setdefault(await self._line_to(self._nodes, key), []).append(key)
-        return list(groups.items())
+            node = await self._nodes.node_of(key)
+            self._apart[node, key] = before.pop((node, key), None) or Line(node)
+        for line in before.values():
+            await line.aclose()
+        return [(line, [key]) for (_, key), line in self._apart.items()]
 
     def moved(self) -> None:
         """Look again where keys are, before the next command: a node was lost, or refused one."""

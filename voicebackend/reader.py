@@ -22,7 +22,7 @@ _NODE_RETRY_S = 0.3
 
 
 class Reader:
-    """Reads streams in one blocking call over all of them; in a Cluster in one call to each node.
+    """Reads streams in one blocking call over all of them; in a Cluster, which refuses that, in one call for each.
 
     The Redis client must have no socket timeout. Entries that do not decode are counted and left out.
     """
@@ -31,7 +31,7 @@ class Reader:
         self._wire = Wire(redis)
         self._last: dict[str, bytes] = {}
         self._asked: dict[Line, asyncio.Task[Any]] = {}
-        """What nodes of a Cluster are still asked, from one ``read`` to the next."""
+        """What a Cluster is still asked, from one ``read`` to the next."""
         self.corrupt = 0
         """Entries that were no valid bundle."""
 
@@ -58,10 +58,10 @@ class Reader:
         if not self._last:
             await asyncio.sleep(block_ms / 1000)
             return []
-        nodes = await self._wire.by_node(list(self._last))
-        if len(nodes) == 1 and not self._asked:
-            return self._found(await self._ask(*nodes[0], block_ms, count))
-        return [batch for reply in await self._first_of(nodes, block_ms, count) for batch in self._found(reply)]
+        parts = await self._wire.apart(list(self._last))
+        if len(parts) == 1 and not self._asked:
+            return self._found(await self._ask(*parts[0], block_ms, count))
+        return [batch for reply in await self._first_of(parts, block_ms, count) for batch in self._found(reply)]
 
     async def frames(self, *, block_ms: int = 1000) -> list[Frame]:
         """Return new frames of all streams, as ``read``, for who does not mind where they stood."""
@@ -77,22 +77,24 @@ class Reader:
             raise reply
         return reply
 
-    async def _ask_node(self, line: Line, streams: list[str], block_ms: int, count: int) -> Any:
-        """Ask one node of several: its trouble does not hold up what the others have."""
+    async def _ask_part(self, line: Line, streams: list[str], block_ms: int, count: int) -> Any:
+        """Ask for some of the streams: one node's trouble does not hold up what the others have."""
         try:
             return await self._ask(line, streams, block_ms, count)
         except (RedisError, OSError) as error:
-            logger.warning("streams: a node cannot be read", extra={"error": type(error).__name__})
+            if any(stream in self._last for stream in streams):
+                extra = {"streams": streams, "error": type(error).__name__}
+                logger.warning("streams: a node cannot be read", extra=extra)
             self._wire.moved()
             await asyncio.sleep(random.uniform(_NODE_RETRY_S / 3, _NODE_RETRY_S))  # noqa: S311 - jitter
             return None
 
-    async def _first_of(self, nodes: list[tuple[Line, list[str]]], block_ms: int, count: int) -> list[Any]:
+    async def _first_of(self, parts: list[tuple[Line, list[str]]], block_ms: int, count: int) -> list[Any]:
         """Return the replies of those that answer first; the others are still asked."""
-        for line, streams in nodes:
+        for line, streams in parts:
             if line not in self._asked:
-                asking = self._ask_node(line, streams, block_ms, count)
-                self._asked[line] = asyncio.create_task(asking, name="read a node")
+                asking = self._ask_part(line, streams, block_ms, count)
+                self._asked[line] = asyncio.create_task(asking, name=f"read {streams[0]}")
         try:
             await asyncio.wait(self._asked.values(), return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
