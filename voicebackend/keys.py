@@ -77,7 +77,7 @@ class Keys:
         return f"{self.prefix}:tenant:{tenant}:sessions"
 
     def live_sessions(self) -> str:
-        """In ``state``: sorted set of the sessions that are not over, by when the reaper looks at them."""
+        """In ``state``: sorted set of the sessions that are not over, by when the reconciler looks at them."""
         return f"{self.prefix}:live"
 
     def live_by_tenant(self) -> str:
@@ -99,6 +99,10 @@ class Keys:
     def lapsed_lanes(self) -> str:
         """In ``state``: sorted set of the lanes that nobody holds, by when the reconciler first saw it."""
         return f"{self.prefix}:lapsed-lanes"
+
+    def looked_at_keys(self) -> str:
+        """In ``state``: present until it is time to look for keys without a time to live."""
+        return f"{self.prefix}:looked-at-keys"
 
     def deliveries(self, task_id: str) -> str:
         """In ``state``: how often Celery has begun to run a task that has not come to an end."""
@@ -123,6 +127,11 @@ class Keys:
     def dead_letters(self) -> str:
         """In ``state``: stream of tasks that were given up, with the reason; capped. Permanent."""
         return f"{self.prefix}:dead-letters"
+
+    def expiring(self) -> tuple[str, ...]:
+        """Return how the keys begin of which there are as many as sessions, sockets or tasks: each must expire."""
+        kinds = ("{lane:", "inbox:", "lane:", "worker:", "session:", "tenant:", "queue:", "task:", "used:")
+        return tuple(f"{self.prefix}:{kind}" for kind in kinds)
 
     def permanent(self) -> frozenset[str]:
         """Return the keys that may live without a time to live."""

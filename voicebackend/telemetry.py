@@ -86,6 +86,7 @@ slots_total = _meter.create_gauge("backend.slots.total", "1", "Sessions this wor
 workers_replaced = _meter.create_counter(
     "backend.workers.replaced", "1", "Worker processes that a supervisor replaced, by why"
 )
+repairs_total = _meter.create_counter("backend.repairs.total", "1", "What the reconciler repaired, by kind")
 loop_lag_seconds = _meter.create_histogram("backend.event_loop.lag.seconds", "s", "How late the event loop wakes")
 
 

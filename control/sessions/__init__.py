@@ -1,1 +1,1 @@
-"""Sessions as control keeps them: the record and its one writer, placement, the log, the reaper."""
+"""Sessions as control keeps them: the record and its one writer, slots and the queue for them, the log."""

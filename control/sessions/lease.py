@@ -1,22 +1,32 @@
-"""Who holds a lane, as far as control needs to know; workers claim and renew."""
+"""Who holds lanes, as far as control needs to know; workers claim and renew."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
 from redis.asyncio import Redis
 
 from voicebackend._redis import redis_errors
 from voicebackend.keys import Keys
-from voicebackend.record import SessionRecord
 
 
-async def is_held(redis: Redis, keys: Keys, record: SessionRecord) -> bool:
-    """Tell whether the worker that a session was placed with still holds its lane.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """The worker that holds a lane, and under which epoch."""
 
-    Under any epoch: a holder whose lease lapsed and was claimed again by itself kept its sessions.
-    """
+    worker: str
+    epoch: int
+
+
+async def holders(redis: Redis, keys: Keys, lanes: Collection[int]) -> dict[int, Holder]:
+    """Return who holds these lanes, without those that nobody holds; ``redis`` is the ``state`` role."""
     with redis_errors("lease"):
-        lease: Any = await redis.get(keys.lease(record.lane))
-    holder, _, _ = (lease or b"").decode().rpartition(":")
-    return bool(holder) and holder == record.worker
+        leases: Any = await redis.mget([keys.lease(lane) for lane in lanes]) if lanes else []
+    found: dict[int, Holder] = {}
+    for lane, lease in zip(lanes, leases, strict=True):
+        worker, _, epoch = (lease or b"").decode().rpartition(":")
+        if worker and epoch.isdecimal():
+            found[lane] = Holder(worker=worker, epoch=int(epoch))
+    return found

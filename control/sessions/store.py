@@ -16,6 +16,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from control.sessions import scripts
+from control.sessions.lease import Holder
 from control.sessions.scripts import Verdict
 from control.sessions.slot_request import SlotRequest, admitted
 from control.sessions.slot_scripts import ADMIT
@@ -95,11 +96,11 @@ class SessionStore:
             reply: list[Any] = await self._admit(keys, [json.dumps(plan), *_flat(fields_)])
         return admitted(record, reply)
 
-    async def adopt(self, record: SessionRecord, *, worker: str, epoch: int) -> bool:
-        """Note that another lease holds a live session's lane; False if the record knew, or is over."""
+    async def adopt(self, record: SessionRecord, holder: Holder) -> bool:
+        """Note that another holds a live session's lane now; False if the record knew, or is over."""
         with redis_errors("adopt_session"):
-            reply = await self._adopt([self._keys.session(record.id)], [record.lane, worker, epoch, _LIVE])
-        return bool(reply)
+            args: list[Any] = [record.lane, holder.worker, holder.epoch, _LIVE]
+            return bool(await self._adopt([self._keys.session(record.id)], args))
 
     async def get(self, session_id: str, tenant: str | None = None) -> SessionRecord:
         """Return a session's record; with a tenant, only if the session is that tenant's.

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 async def serve(shared: TaskContext, provider: str, workers: Iterable[WorkerInfo]) -> None:
     """Give those who wait for a provider what these workers have free, and have them started.
 
-    One that has its slot and could not be handed on is started by the reaper.
+    One that has its slot and could not be handed on is started by the reconciler.
     """
     try:
         able = able_workers(workers, provider)

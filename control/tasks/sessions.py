@@ -11,9 +11,9 @@ from typing import Any
 
 from control import context, loop
 from control.context import TaskContext
-from control.sessions.lease import is_held
+from control.sessions.lease import holders
 from control.tasks.ending import clean_up, end_session, tell_to_close
-from control.tasks.reaper import reap
+from control.tasks.repairs.reconcile import reconcile
 from voicebackend._redis import redis_errors
 from voicebackend.errors import SessionNotActive, SessionNotFound
 from voicebackend.record import SessionRecord, decode_log
@@ -45,8 +45,8 @@ def report(session_id: str, state: str, epoch: int, reason: str) -> None:
 
 
 def expire() -> None:
-    """Look after every session whose time has come."""
-    loop.run(reap(context.current(), time.time()), TIMEOUT_S)
+    """Compare what should be with what is, and repair it."""
+    loop.run(reconcile(context.current(), time.time()), TIMEOUT_S)
 
 
 async def _create(shared: TaskContext, session_id: str) -> None:
@@ -62,7 +62,7 @@ async def _close(shared: TaskContext, session_id: str, reason: str) -> None:
     record = await _find(shared, session_id)
     if record is None or is_over(record.state):
         return
-    held = record.lane >= 0 and await is_held(shared.state, shared.keys, record)
+    held = record.lane >= 0 and await holders(shared.state, shared.keys, [record.lane])
     if not (held and await tell_to_close(shared, record, reason)):
         await end_session(shared, session_id, SessionState.ENDED, reason)
 
@@ -70,6 +70,7 @@ async def _close(shared: TaskContext, session_id: str, reason: str) -> None:
 async def _report(shared: TaskContext, session_id: str, state: SessionState, epoch: int, reason: str) -> None:
     over = is_over(state)
     try:
+        await _note_holder(shared, await shared.store.get(session_id), epoch)
         if not over:
             await _move_on(shared, session_id, await _latest(shared, session_id) or state, epoch)
             return
@@ -80,6 +81,15 @@ async def _report(shared: TaskContext, session_id: str, state: SessionState, epo
         return
     if is_over(record.state):
         await clean_up(shared, record)
+
+
+async def _note_holder(shared: TaskContext, record: SessionRecord, epoch: int) -> None:
+    """Note who has taken the session's lane over, if this is the first that is heard of it."""
+    if epoch <= record.epoch or record.lane < 0:
+        return
+    holder = (await holders(shared.state, shared.keys, [record.lane])).get(record.lane)
+    if holder is not None:
+        await shared.store.adopt(record, holder)
 
 
 async def _move_on(shared: TaskContext, session_id: str, state: SessionState, epoch: int) -> None:

@@ -195,7 +195,7 @@ async def test_a_cursor_that_is_gone_is_refused(store: SessionStore) -> None:
 
 
 async def test_live_sessions_fall_due_until_renewed_or_over(store: SessionStore, redis: FakeAsyncRedis) -> None:
-    """The reaper sees a session at its look-at time, and again when it asked to."""
+    """The reconciler sees a session at its look-at time, and again when it asked to."""
     record = a_record()
     await store.create(record)
     now = time.time()

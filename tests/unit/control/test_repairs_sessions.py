@@ -1,4 +1,4 @@
-"""The reaper: what got lost is started again, what nobody holds is ended, and what runs lives on."""
+"""Sessions looked after: what got lost is started again, what never begins is ended, and what runs lives on."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from task_harness import (
 )
 
 from control.context import TaskContext
-from control.tasks.reaper import GIVE_UP_S, LOST_S, reap
-from voicebackend.record import ENDED_TTL_S, LIVE_TTL_S, SessionRecord
+from control.tasks.repairs.sessions import GIVE_UP_S, LOST_S, repair_sessions
+from voicebackend.record import LIVE_TTL_S, SessionRecord
 from voicebackend.session import SessionState
 from voicebackend.streams import Kind
 
@@ -30,9 +30,9 @@ S = SessionState
 
 
 async def look(shared: TaskContext, record: SessionRecord, age_s: float) -> None:
-    """Have the reaper look at a session of this age."""
+    """Have the reconciler look at a session of this age."""
     await shared.state.zadd(shared.keys.live_sessions(), {record.id: 0})
-    await reap(shared, record.created_at + age_s)
+    await repair_sessions(shared, record.created_at + age_s)
 
 
 async def test_a_starting_session_whose_task_got_lost_is_started_again(shared: TaskContext) -> None:
@@ -84,27 +84,10 @@ async def test_a_session_that_never_gets_ready_fails_though_its_lane_is_gone(sha
     assert await slots(shared) == 0
 
 
-async def test_a_session_whose_worker_is_lost_fails_and_its_slot_is_free_again(shared: TaskContext) -> None:
-    """Its log gets the end that the worker could not write, and it is not looked at again."""
+async def test_a_running_session_lives_on(shared: TaskContext) -> None:
+    """Also while nobody holds its lane, for that may pass; its keys are kept alive."""
     record = await placed(shared)
     await shared.state.delete(shared.keys.lease(LANE))
-    await look(shared, record, 60)
-    failed = await shared.store.get(record.id)
-    assert (failed.state, failed.reason) == (S.FAILED, "pipeline_error")
-    assert await last_log(shared, record) == [
-        {"type": "session", "state": "failed", "reason": "pipeline_error"},
-        {"type": "ended", "reason": "pipeline_error"},
-    ]
-    assert await slots(shared) == 0
-    assert await shared.state.zcard(shared.keys.live_sessions()) == 0
-    assert 0 < await shared.state.ttl(shared.keys.session(record.id)) <= ENDED_TTL_S
-
-
-@pytest.mark.parametrize("epoch", [EPOCH, EPOCH + 1])
-async def test_a_running_session_lives_on(shared: TaskContext, epoch: int) -> None:
-    """Also when its worker's lease lapsed and the same worker claimed it again; its keys are kept alive."""
-    record = await placed(shared)
-    await hold_lane(shared.state, shared.keys, LANE, WORKER, epoch)
     keys = shared.keys
     names = [keys.session(record.id), keys.session_log(record.id), keys.lane_sessions(LANE)]
     for name in names:
@@ -114,21 +97,42 @@ async def test_a_running_session_lives_on(shared: TaskContext, epoch: int) -> No
     assert all([await shared.state.ttl(name) > LIVE_TTL_S - 60 for name in names])
 
 
+async def test_a_running_session_without_a_slot_gets_it_back_and_is_told(shared: TaskContext) -> None:
+    """Else another would be given it."""
+    record = await placed(shared)
+    await shared.state.delete(shared.keys.lane_sessions(LANE))
+    await look(shared, record, 60)
+    assert await slots(shared) == 1
+    assert await last_log(shared, record, 1) == [{"type": "repaired", "what": "slot_restored"}]
+
+
+async def test_a_record_learns_who_took_the_lane_over(shared: TaskContext) -> None:
+    """And an older holder cannot take that back."""
+    record = await placed(shared)
+    await hold_lane(shared.state, shared.keys, LANE, "another", EPOCH + 3)
+    await look(shared, record, 60)
+    noted = await shared.store.get(record.id)
+    assert (noted.worker, noted.epoch) == ("another", EPOCH + 3)
+    await hold_lane(shared.state, shared.keys, LANE, WORKER, EPOCH)
+    await look(shared, record, 80)
+    assert await shared.store.get(record.id) == noted
+
+
 async def test_a_session_that_is_gone_or_over_is_no_longer_looked_at(shared: TaskContext) -> None:
     """The set of live sessions does not grow."""
     over = a_placed_record(2, state=S.ENDED)
     await shared.store.create(over)
     await shared.state.zadd(shared.keys.live_sessions(), {"e" * 32: 0, over.id: 0})
-    await reap(shared, time.time())
+    await repair_sessions(shared, time.time())
     assert await shared.state.zcard(shared.keys.live_sessions()) == 0
 
 
 async def test_one_session_that_cannot_be_looked_after_does_not_stop_the_others(shared: TaskContext) -> None:
     """Its record is broken; the next one is still reaped."""
-    broken, lost = a_record(1), a_placed_record(2)
+    broken, lost = a_record(1), a_record(2, created_at=time.time() - GIVE_UP_S - 1)
     for record in (broken, lost):
         await shared.store.create(record)
     await shared.state.hset(shared.keys.session(broken.id), "created_at", "yesterday")
     await shared.state.zadd(shared.keys.live_sessions(), {broken.id: 0, lost.id: 1})
-    await reap(shared, time.time())
+    await repair_sessions(shared, time.time())
     assert (await shared.store.get(lost.id)).state is S.FAILED
