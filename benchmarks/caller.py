@@ -30,6 +30,8 @@ class Tally:
     """What one or more callers saw while it counted; times in milliseconds."""
 
     e2e: list[float] = field(default_factory=list)
+    by_saying: dict[str, list[float]] = field(default_factory=dict)
+    """The same, by what was said."""
     barge_in: list[float] = field(default_factory=list)
     stages: dict[str, list[float]] = field(default_factory=dict)
     lost: int = 0
@@ -43,8 +45,9 @@ class Tally:
         """Add what others saw."""
         self.e2e += other.e2e
         self.barge_in += other.barge_in
-        for stage, times in other.stages.items():
-            self.stages.setdefault(stage, []).extend(times)
+        for mine, theirs in ((self.stages, other.stages), (self.by_saying, other.by_saying)):
+            for name, times in theirs.items():
+                mine.setdefault(name, []).extend(times)
         for name in ("lost", "premature", "frames_out", "late_out", "frames_in", "late_in"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
@@ -55,6 +58,7 @@ class Caller:
     def __init__(self, line: Line, sayings: Iterator[Saying], quiet: bytes, *, scripted_s: float) -> None:
         self._line, self._sayings, self._quiet, self._scripted_s = line, sayings, quiet, scripted_s
         self._due = self._ended = 0.0
+        self._said = ""
         self._counting, self._frames, self._late = False, 0, 0
         self.tally = Tally()
 
@@ -78,6 +82,7 @@ class Caller:
 
     async def _say(self, saying: Saying, *, barge_in: bool) -> None:
         phone, onset, interrupting = self._line.phone, 0.0, False
+        self._said = saying.name
         for number, frame in enumerate(saying.frames):
             if number == saying.onset:
                 onset = self._due + FRAME_S
@@ -110,6 +115,7 @@ class Caller:
             self.tally.premature += 1
             return
         self.tally.e2e.append(e2e_s * 1000)
+        self.tally.by_saying.setdefault(self._said, []).append(e2e_s * 1000)
         for stage, value in self._line.latencies[-1].items() if self._line.latencies else ():
             self.tally.stages.setdefault(stage, []).append(value)
 

@@ -25,11 +25,12 @@ class Saying:
     """The first frame of speech."""
     end: int
     """The last frame of speech."""
+    name: str = ""
 
     def trimmed(self) -> Saying:
         """Return the speech alone, without what is before and after it."""
         frames = self.frames[self.onset : self.end + 1]
-        return Saying(frames=frames, onset=0, end=len(frames) - 1)
+        return Saying(frames=frames, onset=0, end=len(frames) - 1, name=self.name)
 
 
 def voiced_sound(seconds: float = 1.5) -> Saying:
@@ -61,7 +62,8 @@ def _recording(path: Path) -> Saying:
     level = 10 * np.log10(np.mean(blocks**2, axis=1) + 1.0)
     loud = level > max(float(level.max()) - _BELOW_PEAK_DB, float(np.percentile(level, 5)) + _ABOVE_FLOOR_DB)
     begins = np.flatnonzero(loud[:-2] & loud[1:-1] & loud[2:])
-    return Saying(frames=_frames(blocks.ravel()), onset=int(begins[0]), end=int(np.flatnonzero(loud)[-1]))
+    end = int(np.flatnonzero(loud)[-1])
+    return Saying(frames=_frames(blocks.ravel()), onset=int(begins[0]), end=end, name=path.stem)
 
 
 def _frames(samples: npt.NDArray[np.float64]) -> tuple[bytes, ...]:

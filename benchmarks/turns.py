@@ -45,7 +45,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 async def measure(work: Work, sessions: int, options: argparse.Namespace) -> dict[str, Any]:
-    """Return one run: a deployment of its own, callers in processes of their own."""
+    """Return one run as JSON has it."""
+    tally, costs = await converse(work, sessions, options)
+    return {**_seen(work, sessions, tally), **costs, **_circumstances(options)}
+
+
+async def converse(work: Work, sessions: int, options: argparse.Namespace) -> tuple[Tally, dict[str, Any]]:
+    """Hold these calls, with a deployment of their own and callers in other processes; return what was seen and spent.
+
+    ``options`` has ``seconds``, ``workers``, ``callers`` and ``log``.
+    """
     load_before = loadavg()
     async with stack.running(work.config, workers=options.workers, log=options.log) as deployment:
         empty = usage(deployment.pids, ())
@@ -66,9 +75,9 @@ async def measure(work: Work, sessions: int, options: argparse.Namespace) -> dic
             for seen in await callers.answers(_END_S):
                 tally.add(seen)
     costs = _costs(before, after, sessions, options.seconds)
-    added = {"rss_mb_added_per_session": round((after.rss_mb - empty.rss_mb) / sessions, 1)}
+    costs["rss_mb_added_per_session"] = round((after.rss_mb - empty.rss_mb) / sessions, 1)
     costs["load"]["loadavg_before"] = load_before
-    return {**_seen(work, sessions, tally), **costs, **added, **_circumstances(options)}
+    return tally, costs
 
 
 def _seen(work: Work, sessions: int, tally: Tally) -> dict[str, Any]:

@@ -22,6 +22,7 @@ S2S_FIRST_S = 0.2
 _S2S_SILENCE_S = 0.1
 """After which the scripted model notices the end of speech; it counts within ``S2S_FIRST_S``."""
 _LOUD = 1000
+_EAR = {"stt": "stt", "vad": "vad", "turn": "turn_detection", "noise": "noise_cancellation"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +79,20 @@ def instant() -> Work:
     peers = _peers()
     script = END_OF_TURN_S + STT_FINAL_S + TTS_FIRST_S
     return replace(peers, name="instant agent", agent="benchmark-instant", scripted_s=script)
+
+
+def full(detector: str) -> Work:
+    """Return *readme* with this turn detector; it does not learn from a caller, so that each turn can be foretold."""
+    readme = _readme()
+    endpointing = {"conversation": {"endpointing": {"adapt": False}}}
+    config = {**readme.config, "turn_detection_provider": detector, **endpointing}
+    return replace(readme, name=f"full, {detector}", config=config)
+
+
+def engines_of(work: Work) -> dict[str, tuple[str, Mapping[str, Any]]]:
+    """Return the engine and its settings for each role that an ear has."""
+    names = {role: work.config[f"{name}_provider"] for role, name in _EAR.items()}
+    return {role: (name, work.config["provider_config"].get(role, {})) for role, name in names.items()}
 
 
 def _readme() -> Work:

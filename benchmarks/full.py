@@ -1,0 +1,174 @@
+"""How many whole conversations this machine carries: ``python -m benchmarks.full --json FILE``; see the README.
+
+Real voice detection, turn detector and resampling; recogniser, agent and voice by script. With more and more sessions,
+until a turn's overhead is too long; the same callers then talk to other frameworks, where their environments are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks import agents, works
+from benchmarks.capacity_search import MOST_MS, added_by_load, carried, overhead
+from benchmarks.circumstances import loadavg, others_cores, versions
+from benchmarks.full_table import DEFAULT, goals, table
+from benchmarks.ideal import answers_ms
+from benchmarks.measure import cores, percentiles
+from benchmarks.peers import frameworks
+from benchmarks.turns import converse
+from providers.registry import TURN
+from voicebackend.conversation import Endpointing
+from voicebackend.errors import InvalidConfig
+
+SESSIONS = (5, 50, 75, 100, 125, 150)
+PEER_SESSIONS = (5, 10, 20, 30, 40, 50)
+DETECTORS = (DEFAULT, "smart_turn")
+"""The default, and the one that listens."""
+SECONDS = 30.0
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run what the command line asks for; the file is written anew after every run."""
+    options = _options(arguments)
+    report: dict[str, Any] = {
+        "circumstances": {**versions(), "cores": cores(), "loadavg_before": loadavg()},
+        "most_ms": MOST_MS,
+        "systems": {},
+    }
+    for detector in _there(options.detectors):
+        report["systems"][f"voicebackend, {detector}"] = _ramp_ours(detector, options, report)
+    for framework in frameworks.installed(options.peers):
+        report["systems"][framework.name] = _ramp_peer(framework, options, report)
+    report["missing"] = _missing(options)
+    report["goals"] = [goal.to_dict() for goal in goals(report)]
+    _write(options.json, report)
+    print(table(report))
+
+
+def _ramp_ours(detector: str, options: argparse.Namespace, report: Mapping[str, Any]) -> dict[str, Any]:
+    """Return our runs with this turn detector; overhead is what a turn takes beyond the same in virtual time."""
+    work = works.full(detector)
+    ideal = answers_ms(
+        work.sayings, works.engines_of(work), Endpointing(adapt=False), agents.FIRST_S + works.TTS_FIRST_S
+    )
+    found: dict[str, Any] = {"ideal_ms": {name: round(ms, 1) for name, ms in ideal.items()}, "runs": []}
+    unloaded: Mapping[str, float] = {}
+    for sessions in options.sessions:
+        tally, costs = asyncio.run(converse(work, sessions, options))
+        unloaded = unloaded or {name: median(times) for name, times in tally.by_saying.items()}
+        run = {
+            **_seen(sessions, tally),
+            "overhead_ms": overhead(tally.by_saying, ideal),
+            "added_by_load_ms": added_by_load(tally.by_saying, unloaded),
+            "cores_used": round(costs["cpu_per_session"] * sessions, 2),
+            "callers_cores": round(costs["caller_cpu_per_session"] * sessions, 2),
+            "pss_mb_per_session": costs["pss_mb_per_session"],
+            "load": costs["load"],
+        }
+        if not _took(found, run, "overhead_ms", options, report):
+            break
+    return {**found, "carries": carried(found["runs"], "overhead_ms")}
+
+
+def _ramp_peer(
+    framework: frameworks.Framework, options: argparse.Namespace, report: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return a framework's runs; its overhead with a few sessions is not known, only what load adds to that."""
+    found: dict[str, Any] = {"runs": []}
+    unloaded: Mapping[str, float] = {}
+    for sessions in options.peer_sessions:
+        before_load = loadavg()
+        tally, before, after = asyncio.run(frameworks.converse(framework, options.peers, sessions, options.seconds))
+        unloaded = unloaded or {name: median(times) for name, times in tally.by_saying.items()}
+        spent = sum(after.cpu_s.values()) - sum(before.cpu_s.values())
+        run = {
+            **_seen(sessions, tally),
+            "added_by_load_ms": added_by_load(tally.by_saying, unloaded),
+            "cores_used": round(spent / options.seconds, 2),
+            "pss_mb_per_session": round(after.pss_mb / sessions, 1),
+            "load": {
+                "loadavg_before": before_load,
+                "other_processes_cores": others_cores(before, after, options.seconds),
+            },
+        }
+        if not _took(found, run, "added_by_load_ms", options, report):
+            break
+    return {**found, "carries": carried(found["runs"], "added_by_load_ms")}
+
+
+def _took(
+    found: dict[str, Any], run: dict[str, Any], by: str, options: argparse.Namespace, report: Mapping[str, Any]
+) -> bool:
+    """Note a run; tell whether more sessions are worth trying."""
+    found["runs"].append(run)
+    print(json.dumps(run), file=sys.stderr)
+    _write(options.json, report)
+    return run[by]["p95"] is not None and run[by]["p95"] <= 4 * MOST_MS
+
+
+def _seen(sessions: int, tally: Any) -> dict[str, Any]:
+    return {
+        "sessions": sessions,
+        "turns": len(tally.e2e),
+        "e2e_ms": percentiles(tally.e2e),
+        "barge_in_ms": percentiles(tally.barge_in),
+        "lost_turns": tally.lost,
+        "late_frames": tally.late_out,
+        "frames_out": tally.frames_out,
+        "late_frames_in": tally.late_in,
+        "frames_in": tally.frames_in,
+    }
+
+
+def _there(detectors: Sequence[str]) -> list[str]:
+    return [detector for detector in detectors if asyncio.run(_opens(detector))]
+
+
+async def _opens(detector: str) -> bool:
+    """Tell whether this turn detector, and what it needs, is installed here."""
+    try:
+        engine = TURN.create(detector)
+        await engine.open()
+    except InvalidConfig:
+        return False
+    await engine.aclose()
+    return True
+
+
+def _missing(options: argparse.Namespace) -> list[str]:
+    there = {framework.name for framework in frameworks.installed(options.peers)}
+    absent = [framework.name for framework in frameworks.FRAMEWORKS if framework.name not in there]
+    return absent + [detector for detector in options.detectors if detector not in _there(options.detectors)]
+
+
+def _write(path: Path, report: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(number) for number in text.split(",")]
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.full", description=__doc__)
+    parser.add_argument("--json", type=Path, required=True, help="where the results go")
+    parser.add_argument("--sessions", type=_numbers, default=list(SESSIONS), help="ours, rising; few come first")
+    parser.add_argument("--peer-sessions", type=_numbers, default=list(PEER_SESSIONS), help="the frameworks'")
+    parser.add_argument("--detectors", type=lambda text: text.split(","), default=list(DETECTORS))
+    parser.add_argument("--peers", type=Path, default=Path("build/peers"), help="folder given to setup.sh")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="counted in each run, after 6 s of warm-up")
+    parser.add_argument("--workers", type=int, default=cores(), help="streaming workers")
+    parser.add_argument("--callers", type=int, default=1, help="processes that hold callers")
+    parser.add_argument("--log", type=Path, default=None, help="where the processes' warnings go")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    main()
