@@ -13,6 +13,7 @@ import argparse
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any
 
 from voicebackend.config import BackendConfig
@@ -31,7 +32,8 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--id", help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
     if given.supervised is not None:
-        run("worker", lambda config: _supervised(config, given.supervised, given.id))
+        settings_of = partial(WorkerSettings.from_env, worker=given.id, processes=given.processes)
+        run("worker", lambda config: _supervised(config, given.supervised, settings_of))
         return
     try:
         settings = SupervisorSettings.from_env(processes=given.processes)
@@ -56,15 +58,14 @@ def _alone(config: BackendConfig) -> AbstractAsyncContextManager[Any]:
 
 
 @asynccontextmanager
-async def _supervised(config: BackendConfig, fd: int, worker: str) -> AsyncIterator[None]:
-    """Run a worker of this name that tells its supervisor how it is."""
+async def _supervised(config: BackendConfig, fd: int, settings_of: Callable[[], WorkerSettings]) -> AsyncIterator[None]:
+    """Run a worker that tells its supervisor how it is."""
     from worker.service import serve
     from worker.supervisor.heart import Heart
 
     async with Heart(fd) as heart:
         with heart.tells_hopeless():
-            settings = WorkerSettings.from_env(worker=worker)
-            async with serve(config, Deployment.from_env(), settings=settings) as running:
+            async with serve(config, Deployment.from_env(), settings=settings_of()) as running:
                 heart.is_ready(lambda: running.sessions_started)
                 yield
 

@@ -42,14 +42,18 @@ class WorkerSettings:
     """Threads of each engine: the machine's cores, shared out over the worker processes on it."""
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str] = os.environ, *, worker: str | None = None) -> Self:
-        """Read ``VOICEBACKEND_LANES`` and ``VOICEBACKEND_ENGINE_THREADS``; ``worker`` is its id, or it gets a new one.
+    def from_env(
+        cls, environ: Mapping[str, str] = os.environ, *, worker: str | None = None, processes: int = 1
+    ) -> Self:
+        """Read ``VOICEBACKEND_LANES`` and ``VOICEBACKEND_ENGINE_THREADS``.
+
+        ``worker`` is its id, or it gets a new one; ``processes`` share the machine.
 
         Raises:
             InvalidConfig: one is no number in its range; the details name it.
 
         """
-        share = -(-cores() // max(1, SupervisorSettings.from_env(environ).processes))
+        share = -(-cores() // processes)
         return cls(
             id=worker or new_worker_id(),
             lanes=_number(environ, "VOICEBACKEND_LANES", 4, 1, MAX_LANES),

@@ -64,33 +64,35 @@ class Child:
         """Run the process to its end, then give its lanes free."""
         try:
             await self._run()
+        except OSError as error:
+            told = {"worker": self.worker, "error": type(error).__name__}
+            logger.error("worker process cannot be run", extra=told)  # noqa: TRY400 - of processes or files, not of code
+            self.kill()
         finally:
             self._apply(Event.EXIT)
-            await self._free(self.worker)
-            self.ended.set()
+            try:
+                await self._free(self.worker)
+            finally:
+                self.ended.set()
 
     async def _run(self) -> None:
         ours, theirs = socket.socketpair()
-        try:
-            with theirs:
-                command = [*self._command, "--supervised", str(theirs.fileno()), "--id", self.worker]
-                self._process = await asyncio.create_subprocess_exec(*command, pass_fds=[theirs.fileno()])
-        except OSError as error:
-            ours.close()
-            logger.error("worker process cannot be started", extra={"error": type(error).__name__})  # noqa: TRY400 - why stands in its type
-            return
-        logger.info("worker process started", extra={"worker": self.worker, "pid": self.pid})
-        if self.state is State.DRAINING:
-            self._signal(Action.DRAIN)
-        reader, writer = await asyncio.open_connection(sock=ours)
-        listening = asyncio.create_task(self._listen(reader), name=f"pulses of {self.worker}")
-        try:
-            code = await self._watch(self._process)
-        finally:
-            listening.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
-            writer.close()
-        level = logging.INFO if code == 0 else logging.ERROR
+        with ours, theirs:
+            command = [*self._command, "--supervised", str(theirs.fileno()), "--id", self.worker]
+            self._process = await asyncio.create_subprocess_exec(*command, pass_fds=[theirs.fileno()])
+            theirs.close()
+            logger.info("worker process started", extra={"worker": self.worker, "pid": self.pid})
+            if self.state is State.DRAINING:
+                self._signal(Action.DRAIN)
+            reader, writer = await asyncio.open_connection(sock=ours)
+            listening = asyncio.create_task(self._listen(reader), name=f"pulses of {self.worker}")
+            try:
+                code = await self._watch(self._process)
+            finally:
+                listening.cancel()
+                await asyncio.gather(listening, return_exceptions=True)
+                writer.close()
+        level = logging.INFO if code == 0 or self.state is State.DRAINING else logging.ERROR
         logger.log(level, "worker process ended", extra={"worker": self.worker, "pid": self.pid, "code": code})
 
     async def _watch(self, process: asyncio.subprocess.Process) -> int:

@@ -35,9 +35,9 @@ async def supervise(settings: SupervisorSettings, deployment: Deployment) -> Asy
         InvalidConfig: no worker can start with this configuration.
 
     """
-    os.environ["VOICEBACKEND_PROCESSES"] = str(settings.processes)  # the children share the cores out by it
     async with _freeing(deployment) as free:
-        supervisor = Supervisor(settings, [sys.executable, "-m", "worker"], free)
+        command = [sys.executable, "-m", "worker", "--processes", str(settings.processes)]
+        supervisor = Supervisor(settings, command, free)
         async with asyncio.TaskGroup() as group:
             running = group.create_task(supervisor.run(), name="supervisor")
             _on_hangup(supervisor)

@@ -23,7 +23,6 @@ class Supervisor:
         self._children: dict[Child, asyncio.Task[None]] = {}
         turn = asyncio.Lock()
         self._keepers = [Keeper(self._begin, turn, settings) for _ in range(settings.processes)]
-        self._running: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
         return f"<Supervisor {list(self._children)}>"
@@ -50,8 +49,9 @@ class Supervisor:
             keeper.renew()
 
     async def stop(self) -> None:
-        """Once ``run`` has been cancelled: drain one child after the other, so that the others can take its calls."""
-        for child, living in list(self._children.items()):
+        """Once ``run`` is cancelled: drain one child after the other, so that those left can take its calls."""
+        while self._children:
+            child, living = next(iter(self._children.items()))
             child.drain()
             await asyncio.wait({living})
 

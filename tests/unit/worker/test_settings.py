@@ -23,8 +23,8 @@ def test_an_empty_variable_is_one_that_is_not_set() -> None:
 
 def test_processes_share_the_cores_out() -> None:
     """None is left without a thread."""
-    assert WorkerSettings.from_env({"VOICEBACKEND_PROCESSES": "256"}).engine_threads == -(-cores() // 256)
-    assert WorkerSettings.from_env({"VOICEBACKEND_ENGINE_THREADS": "3"}).engine_threads == 3
+    assert WorkerSettings.from_env({}, processes=256).engine_threads == -(-cores() // 256)
+    assert WorkerSettings.from_env({"VOICEBACKEND_ENGINE_THREADS": "3"}, processes=2).engine_threads == 3
 
 
 def test_the_command_line_counts_more_than_the_variable() -> None:
