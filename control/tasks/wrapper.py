@@ -18,8 +18,9 @@ from redis.exceptions import RedisError
 
 from control import context
 from control.tasks.dead_letters import DeadLetter, bury
+from control.tasks.deliveries import MAX_DELIVERIES, lost_its_process
 from voicebackend._importer import load
-from voicebackend.errors import ConnectionFailed, OperationTimeout, VoiceBackendError, as_error
+from voicebackend.errors import ConnectionFailed, OperationTimeout, PipelineError, VoiceBackendError, as_error
 from voicebackend.publisher import TRACE_HEADER
 from voicebackend.retry import RetryPolicy
 from voicebackend.tasks import Task
@@ -38,13 +39,31 @@ def body_of(task: Task) -> Callable[..., None]:
     def body(running: Any, /, **arguments: Any) -> None:
         headers = running.request.headers or {}
         with attached(headers.get(TRACE_HEADER)), span(f"task.{task.name}", kind=SpanKind.CONSUMER):
+            _give_up_if_deadly(task, running, arguments)
             try:
                 load(task.function, field=task.name)(**arguments)
-                logger.info("task done", extra={"task": task.name, **arguments})
+                logger.log(_level(task), "task done", extra={"task": task.name, **arguments})
             except Exception as error:  # noqa: BLE001 - every failure is recorded, and raised as Celery needs it
                 _recover(task, running, arguments, error)
 
     return body
+
+
+def _level(task: Task) -> int:
+    """Return how loud a success is told: what runs every second or so says nothing new."""
+    return logging.DEBUG if task.every_s else logging.INFO
+
+
+def _give_up_if_deadly(task: Task, running: Any, arguments: dict[str, Any]) -> None:
+    """Raise GaveUp, and write a dead letter, if the task has killed its process as often as it may."""
+    shared = context.current()
+    lost = lost_its_process(shared.sync_state, shared.keys, running.request)
+    if lost < MAX_DELIVERIES:
+        return
+    logger.error("task given up: it kills its process", extra={"task": task.name, "deliveries": lost, **arguments})
+    deadly = PipelineError(task.name, f"its process ended {lost} times while it ran")
+    _bury(DeadLetter.of(task.name, arguments, deadly, attempts=lost))
+    raise GaveUp(task.name)
 
 
 def _recover(task: Task, running: Any, arguments: dict[str, Any], error: Exception) -> None:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 from voicebackend.agents import Turn, agent
 
@@ -42,3 +46,20 @@ def hangs(turn: Turn) -> str:
 def raises(turn: Turn) -> str:
     """Fail, and blurt out what was said."""
     raise ValueError(turn.transcript)
+
+
+class DeadlyHook:
+    """A retention hook that takes its process along, and notes each time that it did."""
+
+    def should_retain(self, data_class: str, metadata: Mapping[str, Any]) -> bool:
+        """End the process."""
+        with Path(os.environ["VOICEBACKEND_TEST_DEATHS"]).open("a", encoding="utf-8") as file:
+            file.write(f"{metadata['session_id']} {data_class}\n")
+        os._exit(1)
+
+    def retention_period(self, data_class: str) -> timedelta:
+        """Never get here."""
+        raise AssertionError(data_class)
+
+
+deadly_hook = DeadlyHook()

@@ -212,6 +212,29 @@ async def test_ending_a_session_publishes_retention_which_celery_applies(
     assert (await log_of(shared.state, shared.keys, record.id))[-1] == {"type": "ended", "reason": "closed"}
 
 
+async def test_a_task_that_kills_its_process_every_time_is_buried_after_three_times(
+    shared: TaskContext, publisher: CeleryPublisher, deployment: Deployment, tmp_path: Path
+) -> None:
+    """Celery hands it out again each time; then it stops, and the worker does other work."""
+    deaths = tmp_path / "deaths"
+    environment = {
+        "VOICEBACKEND_DATA_RETENTION_HOOK": "task_agents:deadly_hook",
+        "VOICEBACKEND_TEST_DEATHS": str(deaths),
+    }
+    arguments = ("-Q", "sessions,retention", "-P", "prefork", "-c", "1")
+    record, waiting = a_record(1), a_record(2)
+    for one in (record, waiting):
+        await shared.store.create(one)
+    with celery_worker(deployment, tmp_path / "celery", *arguments, **environment):
+        await publisher.publish(RETENTION_APPLY, session_id=record.id)
+        (letter,) = await letters(shared, 1)
+        await publisher.publish(SESSIONS_CLOSE, session_id=waiting.id, reason="closed")
+        await reaches(shared, waiting.id, SessionState.ENDED)
+    assert deaths.read_text().count(record.id) == 3
+    assert (letter["task"], letter["code"], letter["attempts"]) == ("retention.apply", "pipeline_error", "3")
+    assert letter["reason"] == "its process ended 3 times while it ran"
+
+
 @pytest.mark.parametrize(
     ("environment", "expected"),
     [

@@ -39,7 +39,9 @@ class Running:
     """A running Celery task, as far as the wrapper knows it."""
 
     def __init__(self, *, retries: int = 0, expires: Any = None, **headers: str) -> None:
-        self.request = SimpleNamespace(retries=retries, expires=expires, headers=headers or None)
+        self.request = SimpleNamespace(
+            id="t1", retries=retries, expires=expires, headers=headers or None, delivery_info={}
+        )
         self.countdown: float | None = None
 
     def retry(self, *, exc: Exception, countdown: float, max_retries: int) -> Retry:
@@ -164,6 +166,29 @@ def test_a_letter_that_cannot_be_written_is_logged(
     finally:
         context.close()
     assert "dead letter not written" in caplog.messages
+
+
+def test_a_task_that_loses_its_process_again_and_again_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, dead_letters: Any
+) -> None:
+    """Celery would hand it out for ever; a retry of its own begins to count anew."""
+    ran: list[str] = []
+
+    def note(session_id: str) -> None:
+        ran.append(session_id)
+
+    for retries in (0, 1):
+        for _ in range(2):
+            running = Running(retries=retries)
+            running.request.delivery_info = {"redelivered": True}
+            run(monkeypatch, note, running, session_id="s1")
+    assert len(ran) == 4
+    with pytest.raises(GaveUp):
+        run(monkeypatch, note, running, session_id="s1")
+    assert len(ran) == 4
+    (letter,) = dead_letters()
+    assert (letter["code"], letter["attempts"]) == ("pipeline_error", "3")
+    assert letter["reason"] == "its process ended 3 times while it ran"
 
 
 @pytest.mark.parametrize(
