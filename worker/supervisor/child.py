@@ -16,6 +16,8 @@ logger = logging.getLogger(__name__)
 
 LOOK_S = 0.25
 """Seconds between looks at whether a child is overdue."""
+LAST_WORDS_S = 0.1
+"""Seconds in which the last pulse of a process that has ended is read."""
 STALL_S = 1.0
 """Seconds by which a look is late when the supervisor itself was stopped: its children are given that time again."""
 _SIGNALS = {Action.DRAIN: signal.SIGTERM, Action.DUMP: signal.SIGUSR1, Action.KILL: signal.SIGKILL}
@@ -69,9 +71,9 @@ class Child:
             logger.error("worker process cannot be run", extra=told)  # noqa: TRY400 - of processes or files, not of code
             self.kill()
         finally:
-            self._apply(Event.EXIT)
             try:
-                await self._free(self.worker)
+                if self._apply(Event.EXIT) is Action.FREE:
+                    await self._free(self.worker)
             finally:
                 self.ended.set()
 
@@ -88,6 +90,7 @@ class Child:
             listening = asyncio.create_task(self._listen(reader), name=f"pulses of {self.worker}")
             try:
                 code = await self._watch(self._process)
+                await asyncio.wait({listening}, timeout=LAST_WORDS_S)
             finally:
                 listening.cancel()
                 await asyncio.gather(listening, return_exceptions=True)
@@ -128,7 +131,7 @@ class Child:
                 self.ready.set()
             self._apply(Event.READY if pulse.phase is Phase.READY else Event.LOADING)
 
-    def _apply(self, event: Event) -> None:
+    def _apply(self, event: Event) -> Action:
         before = self.state
         self.state, action = advance(before, event)
         if event is Event.OVERDUE or self.state is not before:
@@ -136,6 +139,7 @@ class Child:
         if action is Action.DUMP:
             logger.error("worker process is stuck", extra={"worker": self.worker, "pid": self.pid, "state": before})
         self._signal(action)
+        return action
 
     def _signal(self, action: Action) -> None:
         if action in _SIGNALS and self._process is not None and self._process.returncode is None:
