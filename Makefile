@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo up test check format clean
+.PHONY: demo up test check format bench bench-quick clean
 
 demo: $(VENV)/.local  ## Hold a spoken conversation through five real processes; writes demo/report.json and demo/conversation.wav
 	$(BIN)/voicebackend demo
@@ -24,6 +24,12 @@ check: $(VENV)/.dev  ## Everything a machine can say about the code without runn
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.dev  ## Every benchmark, under 40 minutes on an idle machine: build/bench/*.json and a table
+	$(BIN)/python -m benchmarks.suite
+
+bench-quick: $(VENV)/.dev  ## Whether every benchmark runs, in under 3 minutes
+	$(BIN)/python -m benchmarks.suite --quick
 
 clean:
 	rm -rf $(VENV)

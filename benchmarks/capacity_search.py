@@ -21,12 +21,13 @@ def added_by_load(by_saying: Mapping[str, Sequence[float]], unloaded: Mapping[st
     return overhead({name: times for name, times in by_saying.items() if name in unloaded}, unloaded)
 
 
-def carried(runs: Sequence[Mapping[str, Any]], by: str) -> int:
-    """Return the most sessions up to which no turn was lost and ``by`` stayed short; 0 if there are none."""
-    most = 0
+def carried(runs: Sequence[Mapping[str, Any]], by: str) -> dict[str, float]:
+    """Return the most sessions up to which no turn was lost and ``by`` stayed short, and how many that is a core."""
+    found: dict[str, float] = {"carries": 0, "sessions_per_core": 0.0}
     for run in sorted(runs, key=lambda run: int(run["sessions"])):
         p95 = run[by]["p95"]
         if p95 is None or p95 > MOST_MS or run["lost_turns"]:
             break
-        most = int(run["sessions"])
-    return most
+        per_core = run["sessions"] / max(0.01, run["cores_used"])
+        found = {"carries": int(run["sessions"]), "sessions_per_core": round(per_core, 1)}
+    return found

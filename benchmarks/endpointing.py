@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.circumstances import loadavg, versions
+from benchmarks.measure import cores
 from benchmarks.turn_ends import noises, others, ours, silence
 from benchmarks.turn_ends.corpus import Turn, corpus
 from benchmarks.turn_ends.score import by_group, compared, score
@@ -26,7 +28,7 @@ OURS = "voicebackend"
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run what the command line asks for."""
     options = _options(arguments)
-    began = time.perf_counter()
+    began, load_before = time.perf_counter(), loadavg()
     turns = corpus()
     heard = ours.listen(turns)
     decisions: dict[str, Mapping[str, Sequence[float]]] = {OURS: heard.decisions}
@@ -41,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "detector_ms": _per_call_ms(heard),
         "false_starts_a_minute": noises.false_starts(),
     }
+    report["circumstances"] = {**versions(), "cores": cores(), "loadavg_before": load_before}
     report["missing"], report["seconds"] = absent, round(time.perf_counter() - began, 1)
     print(_table(report))
     if options.json:

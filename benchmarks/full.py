@@ -10,17 +10,19 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from benchmarks import agents, works
+from benchmarks.caller import Tally
 from benchmarks.capacity_search import MOST_MS, added_by_load, carried, overhead
 from benchmarks.circumstances import loadavg, others_cores, versions
 from benchmarks.full_table import DEFAULT, goals, table
 from benchmarks.ideal import answers_ms
-from benchmarks.measure import cores, percentiles
+from benchmarks.measure import by_role, cores, percentiles
 from benchmarks.peers import frameworks
 from benchmarks.turns import converse
 from providers.registry import TURN
@@ -32,6 +34,10 @@ PEER_SESSIONS = (5, 10, 20, 30, 40, 50)
 DETECTORS = (DEFAULT, "smart_turn")
 """The default, and the one that listens."""
 SECONDS = 30.0
+HOPELESS = 4
+"""Times the overhead that is allowed, at which more sessions are not tried."""
+Talk = Callable[[int], Coroutine[Any, Any, tuple[Tally, dict[str, Any]]]]
+"""Holds so many sessions; returns what callers saw, and what it cost."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -42,78 +48,73 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "most_ms": MOST_MS,
         "systems": {},
     }
-    for detector in _there(options.detectors):
-        report["systems"][f"voicebackend, {detector}"] = _ramp_ours(detector, options, report)
-    for framework in frameworks.installed(options.peers):
-        report["systems"][framework.name] = _ramp_peer(framework, options, report)
+    for name, steps, talk, ideal in _systems(options):
+        report["systems"][name] = _ramp(steps, talk, ideal)
+        _write(options.json, report)
     report["missing"] = _missing(options)
     report["goals"] = [goal.to_dict() for goal in goals(report)]
     _write(options.json, report)
     print(table(report))
 
 
-def _ramp_ours(detector: str, options: argparse.Namespace, report: Mapping[str, Any]) -> dict[str, Any]:
-    """Return our runs with this turn detector; overhead is what a turn takes beyond the same in virtual time."""
-    work = works.full(detector)
-    ideal = answers_ms(
-        work.sayings, works.engines_of(work), Endpointing(adapt=False), agents.FIRST_S + works.TTS_FIRST_S
-    )
-    found: dict[str, Any] = {"ideal_ms": {name: round(ms, 1) for name, ms in ideal.items()}, "runs": []}
+def _systems(options: argparse.Namespace) -> Iterator[tuple[str, Sequence[int], Talk, Mapping[str, float] | None]]:
+    """Yield what is measured: name, numbers of sessions, how to hold them, and what turns would ideally take."""
+    for detector in _there(options.detectors):
+        work = works.full(detector)
+        script_s = agents.FIRST_S + works.TTS_FIRST_S
+        ideal = answers_ms(work.sayings, works.engines_of(work), Endpointing(adapt=False), script_s)
+        yield f"voicebackend, {detector}", options.sessions, partial(_ours, work, options), ideal
+    for framework in frameworks.installed(options.peers):
+        yield framework.name, options.peer_sessions, partial(_theirs, framework, options), None
+
+
+def _ramp(steps: Sequence[int], talk: Talk, ideal: Mapping[str, float] | None) -> dict[str, Any]:
+    """Hold more and more sessions until turns take far too long.
+
+    Without an ideal, overhead is what load adds to the turns of the fewest sessions.
+    """
+    by = "added_by_load_ms" if ideal is None else "overhead_ms"
+    runs: list[dict[str, Any]] = []
     unloaded: Mapping[str, float] = {}
-    for sessions in options.sessions:
-        tally, costs = asyncio.run(converse(work, sessions, options))
+    for sessions in steps:
+        tally, costs = asyncio.run(talk(sessions))
         unloaded = unloaded or {name: median(times) for name, times in tally.by_saying.items()}
-        run = {
-            **_seen(sessions, tally),
-            "overhead_ms": overhead(tally.by_saying, ideal),
-            "added_by_load_ms": added_by_load(tally.by_saying, unloaded),
-            "cores_used": round(costs["cpu_per_session"] * sessions, 2),
-            "callers_cores": round(costs["caller_cpu_per_session"] * sessions, 2),
-            "pss_mb_per_session": costs["pss_mb_per_session"],
-            "load": costs["load"],
-        }
-        if not _took(found, run, "overhead_ms", options, report):
+        run = {**_seen(sessions, tally), "added_by_load_ms": added_by_load(tally.by_saying, unloaded), **costs}
+        if ideal is not None:
+            run["overhead_ms"] = overhead(tally.by_saying, ideal)
+        runs.append(run)
+        print(json.dumps(run), file=sys.stderr)
+        if run[by]["p95"] is None or run[by]["p95"] > HOPELESS * MOST_MS:
             break
-    return {**found, "carries": carried(found["runs"], "overhead_ms")}
+    found: dict[str, Any] = {"runs": runs, "judged_by": by, **carried(runs, by)}
+    return found if ideal is None else {**found, "ideal_ms": {name: round(ms, 1) for name, ms in ideal.items()}}
 
 
-def _ramp_peer(
-    framework: frameworks.Framework, options: argparse.Namespace, report: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return a framework's runs; its overhead with a few sessions is not known, only what load adds to that."""
-    found: dict[str, Any] = {"runs": []}
-    unloaded: Mapping[str, float] = {}
-    for sessions in options.peer_sessions:
-        before_load = loadavg()
-        tally, before, after = asyncio.run(frameworks.converse(framework, options.peers, sessions, options.seconds))
-        unloaded = unloaded or {name: median(times) for name, times in tally.by_saying.items()}
-        spent = sum(after.cpu_s.values()) - sum(before.cpu_s.values())
-        run = {
-            **_seen(sessions, tally),
-            "added_by_load_ms": added_by_load(tally.by_saying, unloaded),
-            "cores_used": round(spent / options.seconds, 2),
-            "pss_mb_per_session": round(after.pss_mb / sessions, 1),
-            "load": {
-                "loadavg_before": before_load,
-                "other_processes_cores": others_cores(before, after, options.seconds),
-            },
-        }
-        if not _took(found, run, "added_by_load_ms", options, report):
-            break
-    return {**found, "carries": carried(found["runs"], "added_by_load_ms")}
+async def _ours(work: works.Work, options: argparse.Namespace, sessions: int) -> tuple[Tally, dict[str, Any]]:
+    tally, costs = await converse(work, sessions, options)
+    return tally, {
+        "cores_used": round(costs["cpu_per_session"] * sessions, 2),
+        "cores_per_session": by_role(costs["cpu_by_process"]),
+        "callers_cores": round(costs["caller_cpu_per_session"] * sessions, 2),
+        "pss_mb_per_session": costs["pss_mb_per_session"],
+        "load": costs["load"],
+    }
 
 
-def _took(
-    found: dict[str, Any], run: dict[str, Any], by: str, options: argparse.Namespace, report: Mapping[str, Any]
-) -> bool:
-    """Note a run; tell whether more sessions are worth trying."""
-    found["runs"].append(run)
-    print(json.dumps(run), file=sys.stderr)
-    _write(options.json, report)
-    return run[by]["p95"] is not None and run[by]["p95"] <= 4 * MOST_MS
+async def _theirs(
+    framework: frameworks.Framework, options: argparse.Namespace, sessions: int
+) -> tuple[Tally, dict[str, Any]]:
+    load_before = loadavg()
+    tally, before, after = await frameworks.converse(framework, options.peers, sessions, options.seconds)
+    others = others_cores(before, after, options.seconds)
+    return tally, {
+        "cores_used": round((sum(after.cpu_s.values()) - sum(before.cpu_s.values())) / options.seconds, 2),
+        "pss_mb_per_session": round(after.pss_mb / sessions, 1),
+        "load": {"cores": cores(), "other_processes_cores": others, "loadavg_before": load_before},
+    }
 
 
-def _seen(sessions: int, tally: Any) -> dict[str, Any]:
+def _seen(sessions: int, tally: Tally) -> dict[str, Any]:
     return {
         "sessions": sessions,
         "turns": len(tally.e2e),

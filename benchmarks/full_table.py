@@ -27,7 +27,7 @@ def table(report: Mapping[str, Any]) -> str:
     lines = [head]
     for name, system in report["systems"].items():
         lines += [_row(name, run) for run in system["runs"]]
-        lines.append(f"{name:26}carries {system['carries']} sessions")
+        lines.append(f"{name:26}carries {system['carries']} sessions, {system['sessions_per_core']} a core")
     lines += [f"not installed, so not measured: {', '.join(report['missing'])}"] if report["missing"] else []
     return "\n".join([*lines, *(Goal.line(goal) for goal in report["goals"])])
 

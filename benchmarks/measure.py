@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 import psutil
 
+ROLES = {"control": "gateway", "worker": "worker", "redis": "redis", "celery": "agents"}
+"""What a process of ``stack.running`` is for, by its name before any number."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
@@ -36,6 +39,14 @@ def usage(ours: Mapping[str, int], callers: Iterable[int]) -> Usage:
         rss_mb=sum(found.rss for found in memory) / 1e6,
         pss_mb=sum(getattr(found, "pss", found.rss) for found in memory) / 1e6,
     )
+
+
+def by_role(by_process: Mapping[str, float]) -> dict[str, float]:
+    """Add up what processes of ours spent, by what they are for."""
+    found = dict.fromkeys(ROLES.values(), 0.0)
+    for name, spent in by_process.items():
+        found[ROLES[name.partition("-")[0]]] += spent
+    return {role: round(spent, 5) for role, spent in found.items()}
 
 
 def percentiles(values: Sequence[float], less: float = 0.0, digits: int = 1) -> dict[str, float | None]:
