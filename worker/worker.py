@@ -105,6 +105,7 @@ class Worker:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._read_lanes(), name="lanes")
             group.create_task(self._keep_leases(), name="leases")
+            group.create_task(self._keep_streams(), name="streams")
 
     async def stop(self) -> None:
         """End every session, give the lanes up and withdraw."""
@@ -171,8 +172,18 @@ class Worker:
         if lease.epoch != lane.epoch:
             logger.warning("lease lapsed and was claimed again", extra={"lane": lane.number, "epoch": lease.epoch})
         lane.confirm(lease, asked)
-        stream = self._services.keys.lane(lane.number)
-        await channel.keep(self._audio, stream, self._reader, window_s=LANE_WINDOW_S)
+
+    async def _keep_streams(self) -> None:
+        """Keep the lanes' streams apart from their leases: one Redis that does not answer does not cost both."""
+        while True:
+            await asyncio.sleep(RENEW_S)
+            try:
+                for number in list(self._lanes):
+                    stream = self._services.keys.lane(number)
+                    if stream in self._by_stream:
+                        await channel.keep(self._audio, stream, self._reader, window_s=LANE_WINDOW_S)
+            except (RedisError, OSError) as error:
+                logger.warning("lanes not kept", extra={"error": type(error).__name__})
 
     async def _lose(self, lane: Lane) -> None:
         """Let go of a lane that another worker holds; its sessions are theirs to end."""
