@@ -102,7 +102,7 @@ async def _open(
         ConfigWatch(state, keys, config),
         settings,
         services,
-        Leases(state, audio, keys, settings.id),
+        Leases(client(deployment.state_url, timeout_s=HOT_TIMEOUT_S, max_connections=4), audio, keys, settings.id),
         audio=audio,
         reading=client(deployment.audio_url, timeout_s=None, max_connections=1),
     )

@@ -106,6 +106,7 @@ class Worker:
             group.create_task(self._read_lanes(), name="lanes")
             group.create_task(self._keep_leases(), name="leases")
             group.create_task(self._keep_streams(), name="streams")
+            group.create_task(self._keep_announced(), name="announcement")
 
     async def stop(self) -> None:
         """End every session, give the lanes up and withdraw."""
@@ -157,11 +158,20 @@ class Worker:
             try:
                 for lane in list(self._lanes.values()):
                     await self._renew(lane)
+            except (RedisError, OSError) as error:
+                logger.warning("leases not renewed", extra={"error": type(error).__name__})
+                for lane in self._lanes.values():
+                    lane.unanswered(time.monotonic())
+
+    async def _keep_announced(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_S)
+            try:
                 if await self._config.refresh():
                     self._share_out()
                 await self._announce()
             except (RedisError, OSError) as error:
-                logger.warning("leases not renewed", extra={"error": type(error).__name__})
+                logger.warning("not announced", extra={"error": type(error).__name__})
 
     async def _renew(self, lane: Lane) -> None:
         asked = time.monotonic()
