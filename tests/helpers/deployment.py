@@ -9,7 +9,7 @@ import secrets
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from voicebackend.tasks import Queue
 HELPERS = Path(__file__).parent
 READY_S = 60.0
 _POLL_S = 0.05
-_CELERY = ["celery", "-A", "control", "worker", "-P", "threads", "-c", "32", "-Q", ",".join(q.value for q in Queue)]
+CELERY = ["celery", "-A", "control", "worker", "-P", "threads", "-c", "32", "-Q", ",".join(q.value for q in Queue)]
 
 
 class Site:
@@ -73,7 +73,7 @@ class Site:
     async def until_ready(self, workers: int) -> None:
         """Wait until so many streaming workers are announced, and Celery takes tasks."""
         async with asyncio.timeout(READY_S), aiohttp.ClientSession() as http:
-            while not (await self._workers(http) >= workers and self.said("celery", r"celery@\S+ ready")):
+            while not (await self._workers(http) >= workers and self._is_served()):
                 for process in self.processes.values():
                     assert process.returncode is None, "\n".join(process.tail)
                 await asyncio.sleep(_POLL_S)
@@ -82,27 +82,41 @@ class Site:
         """Tell whether a process printed a line like this."""
         return any(who == name and re.search(pattern, line) for who, line in self.log)
 
+    def _is_served(self) -> bool:
+        return self.said("control", "control serves") and self.said("celery", r"celery@\S+ ready")
+
     async def _workers(self, http: aiohttp.ClientSession) -> int:
         return sum(1 for name in self.processes if name.startswith("worker") and self.said(name, "worker ready"))
 
 
 @asynccontextmanager
 async def site(
-    config: Mapping[str, Any], *, workers: int, environment: Mapping[str, str] | None = None
+    config: Mapping[str, Any],
+    *,
+    workers: int,
+    environment: Mapping[str, str] | None = None,
+    redis: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Site]:
-    """Run a deployment with so many workers; agents are those of ``chaos_agents``."""
-    async with RedisServer() as redis:
+    """Run a deployment with so many workers; agents are those of ``chaos_agents``.
+
+    ``redis`` gives ``state_url``, ``audio_url`` and ``broker_url`` of servers that run; else there is one for all.
+    """
+    async with AsyncExitStack() as stack:
+        if redis is None:
+            url = (await stack.enter_async_context(RedisServer())).url
+            redis = {"state_url": url, "audio_url": url, "broker_url": url}
         deployment = Deployment(
             port=free_port(),
             api_keys={secrets.token_urlsafe(32): "default"},
             token_secret=secrets.token_hex(32),
             agents=("chaos_agents",),
-        ).with_redis(redis.url)
+            **redis,
+        )
         with tempfile.TemporaryDirectory() as folder:
             running = Site(replace(deployment), _environment(deployment, config, Path(folder), environment or {}))
             try:
                 await running.start("control", "control")
-                await running.start("celery", *_CELERY)
+                await running.start("celery", *CELERY)
                 for number in range(workers):
                     await running.start(f"worker-{number}", "worker")
                 await running.until_ready(workers)
