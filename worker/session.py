@@ -57,6 +57,8 @@ class SessionRunner:
         self._control: asyncio.Queue[Frame] = asyncio.Queue(1000)
         self._pipeline: Pipeline | None = None
         self._last_seq = 0
+        self._last_word = (0, 0)
+        """Attachment and number of the last frame from a socket that was no audio."""
         self._reason: str = ""
         self._abandoned = False
 
@@ -74,10 +76,19 @@ class SessionRunner:
                 self._pipeline.say(frame.payload)
             case Kind.PLAYED if self._pipeline:
                 self._played(self._pipeline, frame)
-            case Kind.ATTACH | Kind.DETACH | Kind.CLOSE | Kind.HOLD | Kind.DTMF:
+            case Kind.ATTACH | Kind.DETACH | Kind.CLOSE | Kind.HOLD | Kind.DTMF if not self._is_repeat(frame):
                 self._queue(frame)
             case _:
                 pass
+
+    def _is_repeat(self, frame: Frame) -> bool:
+        """Tell whether a socket's word came before: it is sent again when nobody knows whether it arrived."""
+        attachment, seq = self._last_word
+        if frame.attachment == attachment and 0 < frame.seq <= seq:
+            return True
+        if frame.seq:
+            self._last_word = (frame.attachment, frame.seq)
+        return False
 
     def _queue(self, frame: Frame) -> None:
         if self._control.full():

@@ -6,11 +6,11 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
-from aiohttp import web
+from aiohttp import WSMsgType, web
 
 from control.gateway.downlink import Downlink
 from control.gateway.fence import Fence
-from control.gateway.handshake import CallerGone, receive
+from control.gateway.handshake import CallerGone, ClientMessage, understood
 from control.gateway.lane_link import LaneLink
 from control.gateway.uplink import FLUSH_S, Uplink
 from voicebackend.channel import Sender
@@ -177,25 +177,31 @@ class Caller:
 
     async def _listen(self) -> Leave:
         """Forward what the caller sends."""
-        while True:
-            try:
-                message = await receive(self._ws)
-            except CallerGone as gone:
-                return Leave(stopped=gone.code in _HUNG_UP)
-            match message:
-                case bytes():
-                    self._audio(self._uplink.push(message, self._loop.time()))
-                case Played():
-                    self._heard.said(message.turn, message.ms, stopped=message.stopped)
-                case Hold():
-                    self._lane.tell(Kind.HOLD, on=message.on)
-                case Dtmf():
-                    self._lane.tell(Kind.DTMF, digit=message.digit)
-                case Stop():
-                    await self.send(Ended(reason=HANGUP).to_json())
+        try:
+            while True:
+                message = await self._ws.receive()
+                if message.type is WSMsgType.BINARY:  # fifty times a second, so by the shortest way
+                    self._audio(self._uplink.push(message.data, self._loop.time()))
+                elif await self._obey(understood(message)):
                     return Leave(stopped=True)
-                case _:
-                    raise InvalidFormat("media", f"{message.type}: the conversation has started already")
+        except CallerGone as gone:
+            return Leave(stopped=gone.code in _HUNG_UP)
+
+    async def _obey(self, message: ClientMessage) -> bool:
+        """Do what a message asks; tell whether the caller is done."""
+        match message:
+            case Played():
+                self._heard.said(message.turn, message.ms, stopped=message.stopped)
+            case Hold():
+                self._lane.tell(Kind.HOLD, on=message.on)
+            case Dtmf():
+                self._lane.tell(Kind.DTMF, digit=message.digit)
+            case Stop():
+                await self.send(Ended(reason=HANGUP).to_json())
+                return True
+            case _:
+                raise InvalidFormat("media", f"{message.type}: the conversation has started already")
+        return False
 
     def _audio(self, frames: list[bytes]) -> None:
         if self._flush is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSMessage, WSMsgType, web
 
 from control.access.tokens import Audience, Claims, Tokens
 from control.sessions.store import SessionStore
@@ -23,6 +23,8 @@ from voicebackend.events import SUBPROTOCOL, TOKEN_PREFIX, Auth, Dtmf, Hold, Pla
 from voicebackend.record import SessionRecord
 from voicebackend.session import SessionState, is_over
 
+ClientMessage = Auth | Start | Played | Dtmf | Hold | Stop
+"""What a caller may say in text."""
 START_S = 5.0
 """Seconds within which ``start`` must have come."""
 
@@ -63,17 +65,20 @@ def offered_token(request: web.Request) -> str | None:
     return next((name.removeprefix(TOKEN_PREFIX) for name in offered if name.startswith(TOKEN_PREFIX)), None)
 
 
-async def receive(ws: web.WebSocketResponse) -> bytes | Auth | Start | Played | Dtmf | Hold | Stop:
-    """Return the caller's next message: audio as bytes, text parsed.
+async def receive(ws: web.WebSocketResponse) -> bytes | ClientMessage:
+    """Return the caller's next message: audio as bytes, text parsed; raises as ``understood``."""
+    message = await ws.receive()
+    return bytes(message.data) if message.type is WSMsgType.BINARY else understood(message)
+
+
+def understood(message: WSMessage) -> ClientMessage:
+    """Return what a message says that is not audio.
 
     Raises:
         CallerGone: the socket closed.
         InvalidFormat: the message is not of the protocol.
 
     """
-    message = await ws.receive()
-    if message.type is WSMsgType.BINARY:
-        return bytes(message.data)
     if message.type is WSMsgType.TEXT:
         return parse_client(message.data)
     raise CallerGone(int(message.data or 0) if message.type is WSMsgType.CLOSE else None)
