@@ -1,4 +1,4 @@
-"""The threads in which an engine's model runs: as many as there are cores, shared by all its sessions."""
+"""The threads in which an engine's model runs: as many as this process may have of the cores, for all its sessions."""
 
 from __future__ import annotations
 

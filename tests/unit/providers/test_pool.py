@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from providers.engines.pool import Pool
+from providers.engines.pool import Pool, share_threads
 from voicebackend.errors import InvalidFormat, PipelineError
 
 
@@ -74,3 +74,12 @@ async def test_closing_lets_waiting_work_finish(pool: Pool) -> None:
     pool.close()
     assert await asyncio.gather(*jobs) == list(range(20))
     assert await pool.submit("op", int, "7") == 7
+
+
+def test_processes_that_share_a_machine_share_its_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pools made from then on take their part, one thread at least."""
+    monkeypatch.setattr("providers.engines.pool._share", 8)
+    share_threads(3)
+    assert "3 threads" in repr(Pool("test"))
+    share_threads(0)
+    assert "1 threads" in repr(Pool("test"))
