@@ -47,6 +47,7 @@ class SimWorker(Process):
         self.first_seen: dict[int, float] = {}
         """By orphaned lane, when this worker first saw it so."""
         self.draining = self.heal = False
+        self.settled = True
         self.trouble = self.rebalanced = self.created = self.healed = -1e9
 
     def __str__(self) -> str:
@@ -68,6 +69,7 @@ class SimWorker(Process):
             slots_total=self.slots,
             slots_used=sum(lanes.values()),
             draining=self.draining,
+            settled=self.settled,
         )
 
     # ------------------------------------------------------------ leases
@@ -164,6 +166,7 @@ class SimWorker(Process):
 
     def looked(self, view: View) -> None:
         """Claim, make, drop and hand over lanes by the rules."""
+        self.settled = min(self.local_ms - self.trouble, view.up_ms) >= self.rules.grace_ms
         if view.orphans:
             self.take_over(view)
         elif self.first_seen:
@@ -198,7 +201,7 @@ class SimWorker(Process):
         if len(orphans) > SAMPLE:
             orphans = dict(self.world.rng.sample(sorted(orphans.items()), SAMPLE))
         self.first_seen = {lane: self.first_seen.get(lane, now) for lane in orphans}
-        if not self.may_claim_foreign(view):
+        if not self.settled:
             return
         seen = [replace(orphan, lapsed_ms=round(now - self.first_seen[lane])) for lane, orphan in orphans.items()]
         members = self.sample(view.announced)
@@ -209,11 +212,7 @@ class SimWorker(Process):
         """Make lanes until it has as many as it wants."""
         members = [said.member for said in view.announced]
         for number in to_create(self.member(), members, view.orphans.values(), wanted=self.wanted):
-            self.claim(number, new=not self.may_claim_foreign(view))
-
-    def may_claim_foreign(self, view: View) -> bool:
-        """Tell whether ``state`` has been there long enough for owners to have come first."""
-        return min(self.local_ms - self.trouble, view.up_ms) >= self.rules.grace_ms
+            self.claim(number, new=not self.settled)
 
     def rebalance(self, view: View) -> None:
         """Hand a busy lane to somebody with more room."""

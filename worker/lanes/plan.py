@@ -47,6 +47,8 @@ class Member:
     """It is about to leave and takes nothing."""
     admitting: bool = True
     """It takes new sessions; False while its event loop lags."""
+    settled: bool = True
+    """It may claim lanes of others; False for a while after ``state`` was away, while owners come first."""
     seen_ms: int = 0
     """Clock of ``state`` when it announced this, milliseconds since the epoch. A worker's own clock would not do."""
 
@@ -120,9 +122,8 @@ def _busiest(orphan: Orphan) -> tuple[int, int]:
 
 def others(me: Member, members: Iterable[Member], now_ms: int) -> list[Member]:
     """Return the other workers that take lanes and were seen lately."""
-    return [
-        member for member in members if member.id != me.id and not member.draining and now_ms - member.seen_ms < SEEN_MS
-    ]
+    able = (member for member in members if member.id != me.id and member.settled and not member.draining)
+    return [member for member in able if now_ms - member.seen_ms < SEEN_MS]
 
 
 def _deal(orphans: Sequence[Orphan], able: Sequence[Member]) -> dict[int, str]:
