@@ -23,9 +23,15 @@ OPENING = 16
 """Sockets that are opened at once."""
 LATE_S = 0.005
 """Seconds after its time at which a frame is sent late: then this process had no room."""
+SKIP_S = 0.1
+"""Seconds after its time at which a frame is not sent at all: a burst would measure the burst."""
+EVERY, PAUSE = 250, 15
+"""Of so many frames so many are a pause, each socket's at another time: what a stall has piled up is played then."""
 DRAIN_S = 2.0
 """Seconds that the last frames have to come back."""
 _READY_S = 20.0
+_APART = 37
+"""Frames between the pauses of one socket and the next: prime to ``EVERY``."""
 _TICK_S = 0.001
 """Seconds that this process sleeps at least: the event loop's timers know nothing shorter."""
 START = '{"type":"start","sample_rate":16000}'
@@ -48,6 +54,8 @@ class Seen:
     """Seconds from sending a frame to having it back."""
     sent: int = 0
     sent_late: int = 0
+    skipped: int = 0
+    """Not sent, because this process was too late for them."""
     repeated: int = 0
     """Frames that came twice or out of order."""
 
@@ -56,14 +64,15 @@ class Seen:
         self.round_trips.extend(other.round_trips)
         self.sent += other.sent
         self.sent_late += other.sent_late
+        self.skipped += other.skipped
         self.repeated += other.repeated
 
 
 class EchoedCall(WSListener):  # type: ignore[misc]  # picows is not typed
     """One socket."""
 
-    def __init__(self, seen: Seen) -> None:
-        self._seen = seen
+    def __init__(self, seen: Seen, place: int) -> None:
+        self._seen, self._place = seen, place
         self._transport: WSTransport | None = None
         self._sent = self._last = 0
         self.count_from = self.until = float("inf")
@@ -92,10 +101,15 @@ class EchoedCall(WSListener):  # type: ignore[misc]  # picows is not typed
             self.ready.set_exception(RuntimeError("the socket closed before it was ready"))
 
     def send(self, due: float) -> None:
-        """Send the next frame, which was due at this second."""
+        """Send the next frame, which was due at this second, unless it is one of a pause or far too late."""
         now = time.monotonic()
+        counting = self.count_from <= now < self.until
+        self._place += 1
+        if self._place % EVERY < PAUSE or now > due + SKIP_S:
+            self._seen.skipped += counting and now > due + SKIP_S
+            return
         self._sent += 1
-        if self.count_from <= now < self.until:
+        if counting:
             self._seen.sent += 1
             self._seen.sent_late += now > due + LATE_S
         if self._transport is not None:
@@ -126,7 +140,7 @@ def generate(sockets: Sequence[Socket], pipe: Connection) -> None:
 
 async def _generate(sockets: Sequence[Socket], pipe: Connection) -> Seen:
     seen, limit = Seen(), asyncio.Semaphore(OPENING)
-    calls = await asyncio.gather(*(_open(socket, seen, limit) for socket in sockets))
+    calls = await asyncio.gather(*(_open(socket, seen, limit, place) for place, socket in enumerate(sockets)))
     gc.collect()
     gc.freeze()
     pipe.send("ready")
@@ -140,10 +154,10 @@ async def _generate(sockets: Sequence[Socket], pipe: Connection) -> Seen:
     return seen
 
 
-async def _open(socket: Socket, seen: Seen, limit: asyncio.Semaphore) -> EchoedCall:
+async def _open(socket: Socket, seen: Seen, limit: asyncio.Semaphore, place: int) -> EchoedCall:
     headers = {"Sec-WebSocket-Protocol": socket.protocols} if socket.protocols else None
     async with limit, asyncio.timeout(_READY_S):
-        _, call = await ws_connect(lambda: EchoedCall(seen), socket.url, extra_headers=headers)
+        _, call = await ws_connect(lambda: EchoedCall(seen, place * _APART), socket.url, extra_headers=headers)
         await call.ready
     return call
 

@@ -48,9 +48,9 @@ class Load:
     after: Usage
 
     def cpu_us_per_frame(self, *names: str) -> float:
-        """Return microseconds of CPU for each frame there and back, of the processes whose names begin like this."""
+        """Return microseconds of CPU for each frame that came back, of the processes whose names begin like this."""
         spent = sum(cpu - self.before.cpu_s[name] for name, cpu in self.after.cpu_s.items() if name.startswith(names))
-        return round(spent * 1e6 / max(1, self.seen.sent), 2)
+        return round(spent * 1e6 / max(1, len(self.seen.round_trips)), 2)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -85,7 +85,7 @@ async def measure(sessions: int, options: argparse.Namespace) -> dict[str, Any]:
             "loadavg_before": load_before,
             "other_processes_cores": others_cores(ours.before, ours.after, options.seconds),
             "generator_cores": round((ours.after.callers_s - ours.before.callers_s) / options.seconds, 2),
-            "generator_late_pct": _percent(ours.seen.sent_late, ours.seen.sent),
+            "generator_late_pct": _percent(ours.seen.sent_late + ours.seen.skipped, ours.seen.sent + ours.seen.skipped),
         },
     }
 

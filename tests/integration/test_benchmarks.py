@@ -31,7 +31,7 @@ def test_transport_tells_what_the_way_adds_and_costs(tmp_path: Path) -> None:
     told = benchmark("transport", tmp_path, "--sessions", "2", "--limit-at", "2")
     [run] = told["runs"]
     assert (run["sessions"], run["lost"], run["repeated"]) == (2, 0, 0)
-    assert run["frames"] == pytest.approx(200, abs=20)
+    assert run["frames"] == pytest.approx(190, abs=40)
     assert run["added_ms"].keys() >= {"p50", "p99"}
     assert run["cpu_us_per_frame"].keys() == {"gateway", "worker", "redis"}
     assert 0 <= run["late_pct"] <= 100
