@@ -86,6 +86,9 @@ slots_total = _meter.create_gauge("backend.slots.total", "1", "Sessions this wor
 workers_replaced = _meter.create_counter(
     "backend.workers.replaced", "1", "Worker processes that a supervisor replaced, by why"
 )
+consumers_stalled = _meter.create_counter(
+    "backend.consumers.stalled", "1", "Celery workers that took no tasks and were ended"
+)
 repairs_total = _meter.create_counter("backend.repairs.total", "1", "What the reconciler repaired, by kind")
 loop_lag_seconds = _meter.create_histogram("backend.event_loop.lag.seconds", "s", "How late the event loop wakes")
 
