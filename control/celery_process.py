@@ -14,6 +14,7 @@ from celery.platforms import SecurityWarning
 
 from control import context
 from control.agents.hung_threads import hung_threads
+from control.consumer_watch import ConsumerWatch
 from control.loop import LoopStuck
 from voicebackend._importer import load
 from voicebackend.agents import load_agents
@@ -40,6 +41,7 @@ def follow() -> None:
     signals.worker_init.connect(_start)
     signals.worker_process_init.connect(_warm_up)
     signals.worker_ready.connect(_warm_up)
+    signals.worker_ready.connect(_watch)
     signals.worker_process_shutdown.connect(_stop)
     signals.worker_shutdown.connect(_stop)
 
@@ -81,6 +83,13 @@ def _start(sender: Any, **_: Any) -> None:
 def _warm_up(**_: Any) -> None:
     context.current()
     settle()
+
+
+def _watch(sender: Any, **_: Any) -> None:
+    """Look after the consumer, which is in this process whatever the pool."""
+    deployment = Deployment.from_env()
+    queues = [f"{deployment.prefix}:{queue}" for queue in sender.app.amqp.queues.consume_from]
+    ConsumerWatch(deployment.broker_url, queues, sender.controller.concurrency).start()
 
 
 def _recycle() -> None:

@@ -106,6 +106,8 @@ TASKS: Mapping[str, Task] = {
 
 SCHEDULED = tuple(task for task in TASKS.values() if task.every_s)
 """The tasks that beat, or what stands in for it, publishes."""
+RESTART = 75
+"""The exit code of a Celery worker that takes no tasks though it could: start it again (``EX_TEMPFAIL``)."""
 TIME_LIMIT_S = 60
 """Seconds after which a prefork child that runs a task is replaced."""
 VISIBILITY_TIMEOUT_S = 180

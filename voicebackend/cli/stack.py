@@ -20,7 +20,7 @@ from voicebackend.embedded.processes import ManagedProcess, OnLine
 from voicebackend.embedded.redis_server import RedisServer
 from voicebackend.errors import ConnectionTimeout, PipelineError
 from voicebackend.settings import Deployment
-from voicebackend.tasks import Queue
+from voicebackend.tasks import RESTART, Queue
 
 READY_S = 90.0
 """Seconds until every process must be ready; models take most of it."""
@@ -34,6 +34,9 @@ _TAKES_TASKS = re.compile(r"celery@\S+ ready\.")
 """What a Celery worker logs once it consumes its queues."""
 DEMO_AGENTS = "voicebackend.demo.agent"
 _POLL_S = 0.1
+_CELERY = "celery"
+_WANTS_RESTART = frozenset({0, RESTART})
+"""Exit codes of a Celery worker that has given up on itself: agents hang, or it takes no tasks."""
 _REDIS_VARIABLES = ("VOICEBACKEND_REDIS_URL", "VOICEBACKEND_STATE_URL")
 
 
@@ -61,6 +64,7 @@ class Stack:
     def __init__(self, deployment: Deployment, config: Mapping[str, str], on_line: OnLine) -> None:
         agents = dict.fromkeys((*deployment.agents, DEMO_AGENTS))
         self._deployment, self._config, self._on_line = replace(deployment, agents=tuple(agents)), config, on_line
+        self._env: dict[str, str] = {}
         self._takes_tasks = False
         self._stack = AsyncExitStack()
         self.processes: list[ManagedProcess] = []
@@ -83,7 +87,15 @@ class Stack:
         await self._stack.aclose()
 
     async def died(self) -> ManagedProcess:
-        """Wait until one of the processes ends, and return it."""
+        """Wait until one of the processes ends that did not ask to be started again, and return it."""
+        while True:
+            process = await self._first_to_end()
+            if process.returncode not in _WANTS_RESTART or process.name != _CELERY:
+                return process
+            self.processes.remove(process)
+            await self._run(_CELERY)
+
+    async def _first_to_end(self) -> ManagedProcess:
         waiting = {asyncio.create_task(it.wait(), name=f"wait for {it.name}"): it for it in self.processes}
         try:
             done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -99,15 +111,19 @@ class Stack:
             redis = await self._stack.enter_async_context(RedisServer(self._on_line))
             self.processes.append(redis.process)
             deployment = deployment.with_redis(redis.url)
-        env = {**os.environ, **deployment.to_env(), **self._config}
-        for name, module in _commands().items():
-            process = ManagedProcess(name, [sys.executable, "-m", *module], env=env, on_line=self._hear)
-            self._stack.push_async_callback(process.stop)
-            await process.start()
-            self.processes.append(process)
+        self._env = {**os.environ, **deployment.to_env(), **self._config}
+        for name in _commands():
+            await self._run(name)
+
+    async def _run(self, name: str) -> None:
+        command = [sys.executable, "-m", *_commands()[name]]
+        process = ManagedProcess(name, command, env=self._env, on_line=self._hear)
+        self._stack.push_async_callback(process.stop)
+        await process.start()
+        self.processes.append(process)
 
     def _hear(self, name: str, line: str) -> None:
-        self._takes_tasks |= name == "celery" and bool(_TAKES_TASKS.search(line))
+        self._takes_tasks |= name == _CELERY and bool(_TAKES_TASKS.search(line))
         self._on_line(name, line)
 
     async def _until_ready(self) -> None:
@@ -142,7 +158,7 @@ def _commands() -> dict[str, list[str]]:
     return {
         "control": ["control"],
         "worker": ["worker"],
-        "celery": [*celery, "worker", "-P", "threads", "-c", str(AGENT_THREADS), "-Q", queues, "-l", "INFO"],
+        _CELERY: [*celery, "worker", "-P", "threads", "-c", str(AGENT_THREADS), "-Q", queues, "-l", "INFO"],
         "beat": [*celery, "beat", "-l", "INFO"],
     }
 
