@@ -8,6 +8,7 @@ from celery import Celery
 from kombu.entity import Queue as KombuQueue
 
 from control import celery_process
+from control.celery_connection import PromptAMQP
 from control.tasks.wrapper import GaveUp, body_of
 from voicebackend.settings import Deployment
 from voicebackend.tasks import AGENTS_TURN, SCHEDULED, TASKS, Queue, Task, celery_settings
@@ -18,7 +19,7 @@ AGENT_LIMIT_S = 330
 
 def make_app(deployment: Deployment) -> Any:
     """Return the Celery app of a deployment, with every task."""
-    app = Celery("voicebackend", set_as_current=False)
+    app = Celery("voicebackend", set_as_current=False, amqp=PromptAMQP)
     app.conf.update(celery_settings(deployment.broker_url, key_prefix=f"{deployment.prefix}:"))
     app.conf.update(
         task_queues=[KombuQueue(queue.value) for queue in Queue],  # type: ignore[no-untyped-call]

@@ -32,6 +32,8 @@ class HistoryEntry:
     """The caller cut it short."""
 
 
+ALIVE_S = 0.9
+"""Seconds after which the sign of life of a task that answers goes out; it is renewed three times as often."""
 SPECULATION_S = 15.0
 """Seconds that a speculative turn has for the caller to finish, beside the agent's own time."""
 

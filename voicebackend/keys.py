@@ -29,6 +29,10 @@ class Keys:
         """In ``state``: ``worker:epoch`` of who holds the lane."""
         return f"{self.prefix}:lease:{lane}"
 
+    def lanes(self) -> str:
+        """In ``state``: sorted set of lanes by when their lease lapses or was given up, ms since the epoch."""
+        return f"{self.prefix}:lanes"
+
     def last_epoch(self) -> str:
         """In ``state``: hash of the last epoch issued for each lane. Permanent."""
         return f"{self.prefix}:epochs"
@@ -71,6 +75,10 @@ class Keys:
         By the task ``claimed`` and ``once:<key>``. ``said`` is what the current attempt is to answer.
         """
         return f"{self.prefix}:session:{session}:turn:{turn}"
+
+    def turn_alive(self, session: str, turn: int) -> str:
+        """In ``state``: the attempt that a task is answering; goes out within a second when its process is gone."""
+        return f"{self.prefix}:session:{session}:turn:{turn}:alive"
 
     def sessions(self, tenant: str) -> str:
         """In ``state``: sorted set of a tenant's sessions by when they were created."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from control import context, loop
+from control.agents.alive import alive
 from control.agents.hung_threads import hung_threads
 from control.agents.lookup import lookup
 from control.agents.memory import read_memory
@@ -74,8 +75,9 @@ class AgentTurn:
             raise SessionNotActive("agents.turn", "the session is in no lane")
         lane = shared.keys.lane(record.lane)
         reply = AgentReply(shared.wire, lane, session=self._id, turn=self._turn, attempt=self._attempt)
-        await reply.started()
-        await self._speak(opening, reply)
+        async with alive(shared.state, shared.keys.turn_alive(self._id, self._turn), self._attempt):
+            await reply.started()
+            await self._speak(opening, reply)
 
     async def _speak(self, opening: Opening, reply: AgentReply) -> None:
         limit = asyncio.timeout(self._limit_s(opening.claim))
