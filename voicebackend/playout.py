@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from voicebackend.audio import FRAME_MS, SAMPLE_BYTES, AudioFormat
 from voicebackend.events import Resume
+from voicebackend.turn_progress import EPSILON_S, Heard, Standing, TurnProgress
 
 AHEAD_S = 0.2
 """Seconds of audio that the caller's buffer holds at most."""
@@ -24,30 +25,7 @@ MAX_QUEUED_CHARS = 1_000_000
 """Characters in these messages at most."""
 ORPHAN_S = 3.0
 """Seconds that a new speaker has to say what becomes of a pause that the one before had ordered."""
-REPORT_S = 0.2
-"""Seconds of a turn heard between two reports."""
 _TICK_S = 0.1
-_TURNS_KEPT = 16
-_EPSILON_S = 1e-6
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
-    """How much of a turn's audio the caller has heard."""
-
-    turn: int
-    ms: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """How far playout is in the latest turn whose audio came; turn 0 before any has."""
-
-    turn: int = 0
-    received_ms: float = 0.0
-    """Of its audio, played or still to be played."""
-    played_ms: float = 0.0
-    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +43,6 @@ class _Sent:
     seconds: float
 
 
-@dataclass(slots=True)
-class _Progress:
-    received_s: float = 0.0
-    sent_s: float = 0.0
-    played_s: float = 0.0
-    reported_s: float = 0.0
-
-
 class Playout:
     """Orders audio and text for one caller. Times are seconds of any clock that does not run backwards."""
 
@@ -82,8 +52,7 @@ class Playout:
         self._queue: deque[_Audio | str] = deque()
         self._urgent: deque[str] = deque()
         self._buffer: deque[_Sent] = deque()
-        self._progress: dict[int, _Progress] = {}
-        self._latest = 0
+        self._turns = TurnProgress()
         self._paused: int | None = None
         self._orphan_until: float | None = None
         self._now = 0.0
@@ -117,7 +86,6 @@ class Playout:
     def push_audio(self, turn: int, pcm: bytes) -> None:
         """Queue audio of a turn behind everything before it: an even number of bytes."""
         pcm = pcm[: len(pcm) - len(pcm) % SAMPLE_BYTES]
-        self._latest, progress = turn, self._progress_of(turn)
         for at in range(0, len(pcm), self._frame_bytes):
             piece = pcm[at : at + self._frame_bytes]
             seconds = len(piece) * self._byte_s
@@ -126,7 +94,7 @@ class Playout:
                 continue
             self._queue.append(_Audio(turn, piece, seconds))
             self._queued_s += seconds
-            progress.received_s += seconds
+            self._turns.received(turn, seconds)
 
     def push_text(self, text: str) -> None:
         """Queue a message in its place among the audio."""
@@ -140,8 +108,7 @@ class Playout:
         self._queued_s = sum(item.seconds for item in self._queue if not isinstance(item, str))
         self._buffer = deque(sent for sent in self._buffer if sent.turn != turn)
         self._ahead_s = sum(sent.seconds for sent in self._buffer)
-        if turn in self._progress:
-            self._progress[turn].received_s = self._progress[turn].played_s
+        self._turns.cut(turn)
         self._let_go(turn)
         self._say(text)
 
@@ -162,19 +129,12 @@ class Playout:
         self._advance(now)
         if self._paused is not None:
             self._orphan_until = now + ORPHAN_S
-        progress = self._progress.get(self._latest, _Progress())
-        return Standing(
-            turn=self._latest,
-            received_ms=round(progress.received_s * 1000, 1),
-            played_ms=round(progress.played_s * 1000, 1),
-            paused=self._paused == self._latest,
-        )
+        return self._turns.standing(self._paused)
 
     def played_ms(self, turn: int, now: float) -> float:
         """Return the milliseconds of a turn that have been played; 0 for one that is not known."""
         self._advance(now)
-        progress = self._progress.get(turn)
-        return round(progress.played_s * 1000, 1) if progress else 0.0
+        return self._turns.played_ms(turn)
 
     def finish(self) -> None:
         """Drop all audio that waits; only messages are left to send."""
@@ -184,7 +144,7 @@ class Playout:
     def due(self, now: float) -> bytes | str | None:
         """Return the next thing to send now, taken off; None if nothing may go yet."""
         self._advance(now)
-        if self._orphan_until is not None and self._paused is not None and now >= self._orphan_until - _EPSILON_S:
+        if self._orphan_until is not None and self._paused is not None and now >= self._orphan_until - EPSILON_S:
             self.resume(self._paused, Resume(turn=self._paused).to_json(), now)
         if self._urgent:
             return self._taken(self._urgent.popleft())
@@ -209,14 +169,7 @@ class Playout:
     def heard(self, now: float) -> list[Heard]:
         """Return how much was heard of each turn where it has grown by ``REPORT_S``, or has stopped growing."""
         self._advance(now)
-        moving = {sent.turn for sent in self._buffer if sent.turn != self._paused}
-        found = []
-        for turn, progress in self._progress.items():
-            fresh = progress.played_s - progress.reported_s
-            if fresh >= REPORT_S - _EPSILON_S or (fresh > _EPSILON_S and turn not in moving):
-                progress.reported_s = progress.played_s
-                found.append(Heard(turn=turn, ms=round(progress.played_s * 1000, 1)))
-        return found
+        return self._turns.reports({sent.turn for sent in self._buffer if sent.turn != self._paused})
 
     def _say(self, text: str) -> None:
         self._urgent.append(text)
@@ -230,13 +183,6 @@ class Playout:
         if self._paused == turn:
             self._paused = self._orphan_until = None
 
-    def _progress_of(self, turn: int) -> _Progress:
-        """Return the progress of a turn whose audio comes."""
-        progress = self._progress.setdefault(turn, _Progress())
-        while len(self._progress) > _TURNS_KEPT:
-            del self._progress[next(iter(self._progress))]
-        return progress
-
     def _wait_for(self, item: _Audio | str) -> float | None:
         """Return the seconds until this may be sent: 0 now, None not before something changes."""
         if isinstance(item, str):
@@ -244,7 +190,7 @@ class Playout:
         if item.turn == self._paused:
             return None
         over = self._ahead_s + max(item.seconds, min(MESSAGE_S, self._queued_s)) - AHEAD_S
-        if over <= _EPSILON_S:
+        if over <= EPSILON_S:
             return 0.0
         return None if self._buffer[0].turn == self._paused else over
 
@@ -253,7 +199,7 @@ class Playout:
         parts = [item.pcm]
         self._note_sent(item)
         while self._queue and not isinstance(following := self._queue[0], str) and following.turn == item.turn:
-            if self._ahead_s + following.seconds > AHEAD_S + _EPSILON_S:
+            if self._ahead_s + following.seconds > AHEAD_S + EPSILON_S:
                 break
             self._note_sent(following)
             parts.append(following.pcm)
@@ -261,9 +207,8 @@ class Playout:
         return b"".join(parts)
 
     def _note_sent(self, item: _Audio) -> None:
-        if (progress := self._progress.get(item.turn)) is not None:
-            self.late += progress.sent_s > 0 and not self._buffer
-            progress.sent_s += item.seconds
+        if self._turns.sent(item.turn, item.seconds) and not self._buffer:
+            self.late += 1
         self._queued_s = max(0.0, self._queued_s - item.seconds)
         self._ahead_s += item.seconds
         if self._buffer and self._buffer[-1].turn == item.turn:
@@ -279,8 +224,7 @@ class Playout:
             played = min(passed, first.seconds)
             passed -= played
             first.seconds -= played
-            if first.turn in self._progress:
-                self._progress[first.turn].played_s += played
-            if first.seconds <= _EPSILON_S:
+            self._turns.played(first.turn, played)
+            if first.seconds <= EPSILON_S:
                 self._buffer.popleft()
         self._ahead_s = sum(sent.seconds for sent in self._buffer)

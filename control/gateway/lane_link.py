@@ -7,8 +7,8 @@ import time
 from dataclasses import asdict
 
 from voicebackend.channel import Sender
-from voicebackend.playout import Standing
 from voicebackend.streams import Frame, Kind, json_payload
+from voicebackend.turn_progress import Standing
 
 
 class LaneLink:

@@ -223,26 +223,6 @@ async def test_a_caller_who_stops_ends_the_session(place: Place) -> None:
     await eventually(lambda: _ended(caller, "hangup"))
 
 
-async def test_a_key_that_is_told_twice_was_pressed_once(place: Place) -> None:
-    """A write of which nobody knows whether it arrived is made again; the socket's numbers tell."""
-    caller = await place()
-    for seq, digit in ((2, "1"), (3, "1"), (2, "1"), (3, "1"), (4, "#")):
-        await caller.send(Kind.DTMF, {"digit": digit}, seq=seq)
-    await caller.send(Kind.DETACH, {"stopped": True}, seq=5)
-    await eventually(lambda: _ended(caller, "hangup"))
-    assert [entry["digit"] for entry in await caller.log() if entry["type"] == "dtmf"] == ["1", "1", "#"]
-
-
-async def test_a_caller_who_comes_back_by_another_gateway_is_let_go_by_the_first(place: Place) -> None:
-    """The socket that was replaced hears of it, wherever it is; the session goes on with the new one."""
-    caller, elsewhere = await place(), {"inbox": "elsewhere", "sample_rate": 16_000}
-    await caller.send(Kind.ATTACH, elsewhere, attachment=2)
-    await caller.until("replaced")
-    assert caller.frames[-1].attachment == 1
-    await caller.send(Kind.DETACH, {"stopped": True}, attachment=2)
-    await eventually(lambda: _ended(caller, "hangup"))
-
-
 async def _ended(caller: Caller, reason: str) -> bool:
     return (await caller.log())[-1] == {"type": "ended", "reason": reason}
 

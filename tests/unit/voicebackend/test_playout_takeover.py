@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from voicebackend.events import Resume
-from voicebackend.playout import ORPHAN_S, Playout, Standing
+from voicebackend.playout import ORPHAN_S, Playout
+from voicebackend.turn_progress import Standing
 
 RATE = 16_000
 FRAME = b"\x01\x00" * 320  # 20 ms
