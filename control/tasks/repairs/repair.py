@@ -20,6 +20,8 @@ class Repair(StrEnum):
     """A session that has its slot and did not start in time was started again."""
     NEVER_READY = "never_ready"
     """A session that did not get ready was ended."""
+    END_NOTED = "end_noted"
+    """A session is over, as its log says, and its record did not know."""
     HOLDER_NOTED = "holder_noted"
     """The record did not say who holds the session's lane."""
     SLOT_RESTORED = "slot_restored"
@@ -40,12 +42,17 @@ class Repair(StrEnum):
     """A key in Redis (an inbox, a token, a turn) would have lived for ever."""
 
 
-async def tell(shared: TaskContext, repair: Repair, session_id: str = "", *, count: int = 1, **extra: Any) -> None:
-    """Log and count a repair; the session it concerns gets the event ``{"type": "repaired", "what"}``."""
+async def tell(
+    shared: TaskContext, repair: Repair, session_id: str = "", *, count: int = 1, event: bool = True, **extra: Any
+) -> None:
+    """Log and count a repair; the session it concerns gets the event ``{"type": "repaired", "what"}``.
+
+    Without ``event`` it does not: after the end of a log nobody reads on.
+    """
     about = {"session_id": session_id} if session_id else {}
     logger.warning("repaired", extra={"repair": str(repair), "count": count, **about, **extra})
     repairs_total.add(count, {"kind": str(repair)})
-    if not session_id:
+    if not (session_id and event):
         return
     try:
         await shared.store.append_log(session_id, {"type": "repaired", "what": str(repair)})

@@ -7,6 +7,7 @@ import logging
 from control.context import TaskContext
 from control.sessions.lease import holders
 from control.tasks.ending import end_session, tell_to_close
+from control.tasks.repairs.ends import note_end
 from control.tasks.repairs.repair import Repair, tell
 from voicebackend._redis import redis_errors
 from voicebackend.errors import ErrorCode, SessionNotFound, VoiceBackendError
@@ -47,6 +48,8 @@ async def _look(shared: TaskContext, session_id: str, now: float) -> None:
             await tell_to_close(shared, record, reason)  # whoever hears it: the session is over
         await tell(shared, Repair.NEVER_READY, session_id, reason=reason, worker=record.worker)
         await end_session(shared, session_id, SessionState.FAILED, reason)
+        return
+    if record and record.lane >= 0 and not is_over(record.state) and await note_end(shared, record, now):
         return
     starting = record is not None and record.state is SessionState.STARTING
     if not await shared.store.renew(session_id, look_at=now + (SOON_S if starting else LATER_S)) or record is None:

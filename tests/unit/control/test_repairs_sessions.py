@@ -106,6 +106,21 @@ async def test_a_running_session_without_a_slot_gets_it_back_and_is_told(shared:
     assert await last_log(shared, record, 1) == [{"type": "repaired", "what": "slot_restored"}]
 
 
+@pytest.mark.parametrize("state", [S.ENDED, S.FAILED])
+async def test_a_session_whose_end_was_not_reported_ends(shared: TaskContext, state: S) -> None:
+    """The broker was gone when the worker reported; else its tenant would have it for ever."""
+    record = await placed(shared)
+    for entry in ({"type": "session", "state": str(state), "reason": "x"}, {"type": "ended", "reason": "x"}):
+        await shared.store.append_log(record.id, entry)
+    await look(shared, record, 1)
+    assert (await shared.store.get(record.id)).state is S.ACTIVE
+    await look(shared, record, 60)
+    ended = await shared.store.get(record.id)
+    assert (ended.state, ended.reason) == (state, "x")
+    assert await slots(shared) == 0
+    assert await last_log(shared, record, 1) == [{"type": "ended", "reason": "x"}]
+
+
 async def test_a_record_learns_who_took_the_lane_over(shared: TaskContext) -> None:
     """And an older holder cannot take that back."""
     record = await placed(shared)
