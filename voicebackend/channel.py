@@ -20,10 +20,10 @@ from voicebackend._wire import Wire
 from voicebackend.backlog import AUDIO, MAX_STUCK_S, Backlog
 from voicebackend.errors import InvalidFormat
 from voicebackend.reader import Reader
-from voicebackend.streams import FIELD, STREAM_TTL_S, Frame, Kind, encode_bundle
+from voicebackend.streams import FIELD, STREAM_TTL_S, EntryId, Frame, Kind, encode_bundle
 from voicebackend.telemetry import frames_dropped
 
-__all__ = ["Reader", "Sender", "create", "keep", "remove"]
+__all__ = ["Reader", "Sender", "create", "keep", "nudge", "remove", "take"]
 
 logger = logging.getLogger(__name__)
 
@@ -204,6 +204,18 @@ async def create(redis: Redis, stream: str) -> bytes:
     entry: Any = await redis.xadd(stream, {FIELD: encode_bundle(())})
     await redis.expire(stream, STREAM_TTL_S)
     return bytes(entry)
+
+
+async def take(redis: Redis, stream: str, after: EntryId) -> bytes:
+    """Become the owner of a stream that had another, and return after which id to read: ``after`` if it lives."""
+    if await redis.expire(stream, STREAM_TTL_S):
+        return str(after).encode()
+    return await create(redis, stream)
+
+
+async def nudge(redis: Redis, stream: str) -> None:
+    """Let a reader that waits for one stream look at those that it was given since."""
+    await redis.xadd(stream, {FIELD: encode_bundle(())}, nomkstream=True)
 
 
 async def keep(redis: Redis, stream: str, reader: Reader, *, window_s: float) -> None:

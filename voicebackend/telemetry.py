@@ -90,6 +90,8 @@ consumers_stalled = _meter.create_counter(
     "backend.consumers.stalled", "1", "Celery workers that took no tasks and were ended"
 )
 repairs_total = _meter.create_counter("backend.repairs.total", "1", "What the reconciler repaired, by kind")
+takeovers_total = _meter.create_counter("backend.lanes.takeovers", "1", "Lanes taken over, by how they were restored")
+checkpoints_failed = _meter.create_counter("backend.lanes.checkpoints.failed", "1", "Lane checkpoints not written")
 loop_lag_seconds = _meter.create_histogram("backend.event_loop.lag.seconds", "s", "How late the event loop wakes")
 
 

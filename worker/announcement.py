@@ -34,13 +34,14 @@ async def announce(
     provider: str,
     providers: Mapping[str, Any],
     lanes: Mapping[int, int],
+    loads: Mapping[int, int],
     slots_total: int,
     slots_free: int,
     draining: bool,
     config_version: int,
     load: Measured,
 ) -> None:
-    """Write the announcement; ``lanes`` maps each lane to its cap.
+    """Write the announcement; ``lanes`` maps each lane to its cap, ``loads`` to its sessions.
 
     The time is that of ``state``: this machine's clock may be minutes off.
     """
@@ -51,6 +52,8 @@ async def announce(
         "provider": provider,
         "providers": json.dumps(providers),
         "lanes": json.dumps({str(lane): cap for lane, cap in lanes.items()}),
+        "loads": json.dumps({str(lane): sessions for lane, sessions in loads.items()}),
+        "provider_names": json.dumps(sorted(providers)),
         "slots_total": slots_total,
         "slots_free": slots_free,
         "draining": int(draining),

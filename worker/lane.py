@@ -17,6 +17,10 @@ class Lane:
         """Sessions it may hold; 0 is unlimited."""
         self.position = EntryId()
         """The last entry that was handed to its sessions."""
+        self.deaf_until = EntryId()
+        """Caller audio up to this entry is left out: it may have brought down who held the lane before."""
+        self.leasing = asyncio.Lock()
+        """Held while the lease is renewed or given up: a renewal under way must not claim again what was given up."""
         self.wanted = asyncio.Event()
         """Set while a session wants its checkpoint written soon."""
         self._confirmed, self._unanswered = now, float("-inf")

@@ -28,7 +28,7 @@ WORKER_LANES_TTL_S = 60
 """Seconds that the set of a worker's lanes lives without renewal of any."""
 
 _CLAIM = """
--- KEYS the lane's lease, last epochs, the lane's sessions, the worker's lanes
+-- KEYS the lane's lease, last epochs, the lane's sessions, the worker's lanes, lanes by when they lapse
 -- ARGV worker, lane, epoch in `audio`, ttl in ms, epoch under which the worker had the lane until now (0: it had not),
 --      1: only if the lane never was anybody's, most sessions (0 any), lease and sessions of any lane, ttl of its lanes
 local lane, held = tonumber(ARGV[2]), tonumber(ARGV[5])
@@ -55,6 +55,8 @@ redis.call('HSET', KEYS[2], ARGV[2], epoch)
 redis.call('SET', KEYS[1], ARGV[1] .. ':' .. epoch, 'PX', ARGV[4])
 redis.call('SADD', KEYS[4], ARGV[2])
 redis.call('EXPIRE', KEYS[4], ARGV[10])
+redis.call('ZADD', KEYS[5], now[1] * 1000 + math.floor(now[2] / 1000) + ARGV[4], ARGV[2])
+redis.call('EXPIRE', KEYS[5], 86400)
 return tonumber(epoch)
 """
 """Lease a lane: its epoch, or 0. A worker may claim what it holds already: an answer may have been lost.
@@ -64,11 +66,20 @@ A lane that lapsed is its own only if nobody had it since: otherwise what the wo
 _RENEW = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('EXPIRE', KEYS[2], ARGV[3])
-return redis.call('PEXPIRE', KEYS[1], ARGV[2])
+local kept, now = redis.call('PEXPIRE', KEYS[1], ARGV[2]), redis.call('TIME')
+redis.call('ZADD', KEYS[3], now[1] * 1000 + math.floor(now[2] / 1000) + ARGV[2], ARGV[4])
+return kept
 """
+"""A Redis that is full refuses no script that has written before: ``PEXPIRE`` comes first."""
 _RELEASE = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('SREM', KEYS[2], ARGV[2])
+local now = redis.call('TIME')
+if redis.call('SCARD', KEYS[4]) > 0 then
+  redis.call('ZADD', KEYS[3], now[1] * 1000 + math.floor(now[2] / 1000), ARGV[2])
+else
+  redis.call('ZREM', KEYS[3], ARGV[2])
+end
 return redis.call('DEL', KEYS[1])
 """
 _RAISE = """
@@ -80,11 +91,12 @@ return 1
 """Copy an epoch to ``audio``; 0 if there is a later one: who stood still on its way here must not undo that."""
 
 _FREE = """
-local freed = {}
+local freed, now = {}, redis.call('TIME')
 for _, lane in ipairs(redis.call('HKEYS', KEYS[1])) do
   local holder = redis.call('GET', ARGV[2] .. lane)
   if holder and string.sub(holder, 1, #ARGV[1]) == ARGV[1] then
     redis.call('DEL', ARGV[2] .. lane)
+    redis.call('ZADD', KEYS[2], now[1] * 1000 + math.floor(now[2] / 1000), lane)
     freed[#freed + 1] = tonumber(lane)
   end
 end
@@ -127,7 +139,13 @@ class Leases:
         """
         floor = int(await self._audio.get(self._keys.lane_epoch(lane)) or 0)
         names = self._keys
-        keys = [names.lease(lane), names.last_epoch(), names.lane_sessions(lane), names.worker_lanes(self._worker)]
+        keys = [
+            names.lease(lane),
+            names.last_epoch(),
+            names.lane_sessions(lane),
+            names.worker_lanes(self._worker),
+            names.lanes(),
+        ]
         ttl_ms, patterns = round(LEASE_TTL_S * 1000), names.of_any_lane()
         args = (self._worker, lane, floor, ttl_ms, held, int(new), most, *patterns, WORKER_LANES_TTL_S)
         epoch: Any = await self._claim(keys=keys, args=args)
@@ -139,17 +157,23 @@ class Leases:
 
     async def renew(self, lease: Lease) -> Lease | None:
         """Keep the lane; one that lapsed is claimed again under a new epoch. None: another has it, or has had it."""
-        keys = [self._keys.lease(lease.lane), self._keys.worker_lanes(self._worker)]
-        args = (lease.value, round(LEASE_TTL_S * 1000), WORKER_LANES_TTL_S)
+        keys = [self._keys.lease(lease.lane), self._keys.worker_lanes(self._worker), self._keys.lanes()]
+        args = (lease.value, round(LEASE_TTL_S * 1000), WORKER_LANES_TTL_S, lease.lane)
         return lease if await self._renew(keys=keys, args=args) else await self.claim(lease.lane, held=lease.epoch)
 
     async def release(self, lease: Lease) -> None:
         """Give the lane up, so that the next worker need not wait."""
-        keys = [self._keys.lease(lease.lane), self._keys.worker_lanes(self._worker)]
+        names = self._keys
+        keys = [
+            names.lease(lease.lane),
+            names.worker_lanes(self._worker),
+            names.lanes(),
+            names.lane_sessions(lease.lane),
+        ]
         await self._release(keys=keys, args=[lease.value, lease.lane])
 
     async def free(self, worker: str) -> list[int]:
         """Give up every lane of a worker that is gone, so that nobody need wait; return the lanes."""
         prefix = self._keys.lease(0).removesuffix("0")
-        freed: Any = await self._free(keys=[self._keys.last_epoch()], args=[f"{worker}:", prefix])
+        freed: Any = await self._free(keys=[self._keys.last_epoch(), self._keys.lanes()], args=[f"{worker}:", prefix])
         return sorted(int(lane) for lane in freed)

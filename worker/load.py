@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voicebackend.telemetry import loop_lag_seconds
-from worker.lanes.plan import admits
 
 SAMPLE_S = 0.05
 """Seconds between samples of the event loop's lag."""
 WINDOW_S = 10.0
 """Seconds of samples that the 95th percentile is of."""
+LAG_CLOSES_MS = 50.0
+"""p95 of event-loop lag above which a worker takes no new sessions."""
+LAG_OPENS_MS = 30.0
+"""p95 of event-loop lag below which it takes them again."""
 _STATM = Path("/proc/self/statm")
 
 
@@ -79,3 +82,8 @@ def rss_mb() -> float:
     except OSError:
         unit = 1 if sys.platform == "darwin" else 1024
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
+def admits(lag_p95_ms: float, admitting: bool) -> bool:
+    """Tell whether a worker takes new sessions, by p95 of its event loop's lag and whether it took them so far."""
+    return lag_p95_ms <= LAG_CLOSES_MS if admitting else lag_p95_ms < LAG_OPENS_MS

@@ -15,7 +15,7 @@ from voicebackend.events import Ended, Error
 from voicebackend.interfaces import Pipeline
 from voicebackend.record import RESUME_S, SessionRecord
 from voicebackend.session import SessionState
-from voicebackend.streams import Frame, Kind
+from voicebackend.streams import EntryId, Frame, Kind
 from voicebackend.tasks import SESSIONS_REPORT
 from voicebackend.telemetry import attached, error_code, measured, sessions_active, sessions_total, throughput_bytes
 from worker.lane import Lane
@@ -50,7 +50,15 @@ class Reason(StrEnum):
 class SessionRunner:
     """Runs one session. ``deliver`` is called by the lane's reader and never waits."""
 
-    def __init__(self, record: SessionRecord, config: BackendConfig, lane: Lane, services: Services) -> None:
+    def __init__(
+        self,
+        record: SessionRecord,
+        config: BackendConfig,
+        lane: Lane,
+        services: Services,
+        *,
+        restored: bytes | None = None,  # noqa: ARG002 - restoring comes
+    ) -> None:
         self.record, self._config, self.lane, self._services = record, config, lane, services
         self._link = GatewayLink(record.id, lane, services.sender, services.keys)
         self._log = SessionLog(services.wire, services.keys, record.id)
@@ -65,8 +73,8 @@ class SessionRunner:
     def __repr__(self) -> str:
         return f"<SessionRunner {self.record.id} [lane {self.lane.number}, {self._reason or 'running'}]>"
 
-    def deliver(self, frame: Frame) -> None:
-        """Take a frame from the lane."""
+    def deliver(self, frame: Frame, entry: EntryId) -> None:  # noqa: ARG002 - restoring comes
+        """Take a frame from the lane, which stands in this entry."""
         match frame.kind:
             case Kind.AUDIO_IN:
                 self._audio(frame)
@@ -100,6 +108,24 @@ class SessionRunner:
         """End the session from this process."""
         self._reason = self._reason or reason
         self._queue(Frame(session=self.record.id, kind=Kind.CLOSE))
+
+    @property
+    def is_quiet(self) -> bool:
+        """Tell whether nobody speaks and nothing is being answered."""
+        return True
+
+    def checkpoint(self) -> bytes | None:
+        """Return what another worker needs to go on with the session, None if nothing changed since."""
+        return None
+
+    async def hand_over(self) -> bytes:
+        """Stop without ending, and return the last checkpoint."""
+        self.abandon()
+        return b""
+
+    async def fail(self, failure: VoiceBackendError) -> None:
+        """End the session without having run it: it must not be restored."""
+        await self._end(failure)
 
     def abandon(self) -> None:
         """Before cancelling: another worker holds the lane now, so write nothing more."""

@@ -24,10 +24,6 @@ SEEN_MS = 1_200
 """Milliseconds after which a worker that announced nothing more is not counted on."""
 UNLIMITED_SLOTS = 100
 """Slots that a worker without a limit is compared by."""
-LAG_CLOSES_MS = 50.0
-"""p95 of event-loop lag above which a worker takes no new sessions."""
-LAG_OPENS_MS = 30.0
-"""p95 of event-loop lag below which it takes them again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,11 +75,6 @@ class Orphan:
     """Milliseconds since this worker first saw it without a holder."""
     takeovers: int = 0
     """Takeovers so far without progress."""
-
-
-def admits(lag_p95_ms: float, admitting: bool) -> bool:
-    """Tell whether a worker takes new sessions, by p95 of its event loop's lag and whether it took them so far."""
-    return lag_p95_ms <= LAG_CLOSES_MS if admitting else lag_p95_ms < LAG_OPENS_MS
 
 
 def next_epoch(last_in_state: int, last_in_lane: int, redis_ms: int) -> int:
