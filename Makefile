@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo up test check format bench bench-quick clean
+.PHONY: demo up test check format bench bench-quick chaos-redis clean
 
 demo: $(VENV)/.local  ## Hold a spoken conversation through five real processes; writes demo/report.json and demo/conversation.wav
 	$(BIN)/voicebackend demo
@@ -30,6 +30,11 @@ bench: $(VENV)/.dev  ## Every benchmark, under 40 minutes on an idle machine: bu
 
 bench-quick: $(VENV)/.dev  ## Whether every benchmark runs, in under 3 minutes
 	$(BIN)/python -m benchmarks.suite --quick
+
+chaos-redis: $(VENV)/.dev  ## What callers hear when a Redis is killed, frozen, full or replaced: build/chaos/redis.jsonl and a table
+	rm -f build/chaos/redis.jsonl
+	VOICEBACKEND_CHAOS=full VOICEBACKEND_CHAOS_JSON=build/chaos/redis.jsonl $(BIN)/pytest -q tests/chaos/test_redis_faults.py
+	$(BIN)/python tests/helpers/redis_table.py build/chaos/redis.jsonl
 
 clean:
 	rm -rf $(VENV)

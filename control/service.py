@@ -24,7 +24,7 @@ from control.http.app import create_app
 from control.live_config import LiveConfig
 from control.services import Services
 from control.sessions.known_workers import KnownWorkers
-from control.sessions.log import MAX_FOLLOWERS, SessionLogs
+from control.sessions.log import IDLE_S, MAX_FOLLOWERS, SessionLogs
 from control.sessions.placement import Placement
 from control.sessions.queue import SessionQueue
 from control.sessions.store import SessionStore
@@ -34,6 +34,7 @@ from voicebackend.config import BackendConfig
 from voicebackend.errors import ConnectionFailed, InvalidConfig, VoiceBackendError
 from voicebackend.inbox import Inbox
 from voicebackend.publisher import Publisher, publisher_for
+from voicebackend.redis_check import warn_of_eviction
 from voicebackend.settings import Deployment
 
 logger = logging.getLogger(__name__)
@@ -72,6 +73,7 @@ async def serve(
     async with AsyncExitStack() as stack:
         state = await _connected(stack, deployment.state_url, "state")
         audio = await _connected(stack, deployment.audio_url, "audio", timeout_s=HOT_TIMEOUT_S)
+        await warn_of_eviction(deployment)
         listening = _listen(stack, deployment)
         deployment, key = _addressed(config, deployment, listening)
         services, inbox = await _open(
@@ -162,7 +164,7 @@ async def _open(
 ) -> tuple[Services, Inbox]:
     """Open what handlers share, and the inbox of what comes for their callers."""
     keys = deployment.keys
-    blocking = connect(deployment.state_url, timeout_s=None, max_connections=MAX_FOLLOWERS)
+    blocking = connect(deployment.state_url, timeout_s=IDLE_S + STATE_TIMEOUT_S, max_connections=MAX_FOLLOWERS)
     stack.push_async_callback(blocking.aclose)
     if publisher is None:
         publisher = publisher_for(deployment)

@@ -66,7 +66,9 @@ class SessionLogs:
     async def _read(self, session_id: str, after: str, idle_s: float) -> list[Entry]:
         with redis_errors("follow_log"):
             key = self._keys.session_log(session_id)
-            reply: Any = await self._redis.xread({key: after}, count=_BATCH, block=max(1, round(idle_s * 1000)))
+            reply: Any = await self._redis.xread(
+                {key: after}, count=_BATCH, block=max(1, round(min(idle_s, IDLE_S) * 1000))
+            )
         return [(name.decode(), decode_log(fields)) for _, entries in reply or () for name, fields in entries]
 
     async def _is_over(self, session_id: str) -> bool:

@@ -41,6 +41,7 @@ def tell(heard: list[Heard]) -> None:
         print(json.dumps(asdict(row)), file=sys.stderr)  # noqa: T201 - for who runs it with -s
     path = os.environ.get("VOICEBACKEND_CHAOS_JSON")
     if path:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
         with Path(path).open("a", encoding="utf-8") as file:
             file.writelines(json.dumps(asdict(row)) + "\n" for row in heard)
 

@@ -40,8 +40,10 @@ class Heard:
     frames_lost: int
     """Frames of 20 ms that did not come back, of all callers together."""
     frames_repeated: int
+    met_ms: int
+    """From the begin of the fault, with a question, to the end of the agent's answer, the slowest; -1 without one."""
     answer_ms: int
-    """From the end of the fault to the end of an agent's words, the slowest; -1 if there was no answer."""
+    """The same of a question after the fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +124,8 @@ async def heard_of(name: str, running: Site, fault: Fault, *, echoes: int = 3, t
         async with asyncio.timeout(20):
             await asyncio.gather(*(caller.ready.wait() for caller in callers))
         await asyncio.sleep(SETTLE_S)
-        await fault()
-        answers = await asyncio.gather(*(_answered(talker) for talker in talkers))
+        met, _ = await asyncio.gather(asyncio.gather(*map(_answered, talkers)), fault())
+        answers = await asyncio.gather(*map(_answered, talkers))
         await asyncio.sleep(SETTLE_S)
         before = [caller.heard for caller in callers]
         await asyncio.sleep(0.5)
@@ -134,12 +136,17 @@ async def heard_of(name: str, running: Site, fault: Fault, *, echoes: int = 3, t
     return Heard(
         fault=name,
         calls=echoes + talks,
-        calls_lost=silent + answers.count(None),
+        calls_lost=silent + sum(None in both for both in zip(met, answers, strict=True)),
         longest_gap_ms=round(1000 * max(caller.longest_gap_s for caller in callers)),
         frames_lost=sum(caller.lost for caller in callers),
         frames_repeated=sum(caller.repeated for caller in callers),
-        answer_ms=-1 if None in answers else round(1000 * max(answer for answer in answers if answer is not None)),
+        met_ms=_slowest_ms(met),
+        answer_ms=_slowest_ms(answers),
     )
+
+
+def _slowest_ms(answers: list[float | None]) -> int:
+    return -1 if None in answers else round(1000 * max(answer for answer in answers if answer is not None))
 
 
 @asynccontextmanager
