@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 from balancer import Balancer, balancer
 from chaos_agents import EFFECTS, story
 from deployment import Site, site
@@ -89,8 +90,12 @@ class Listener:
         return next((event.text for event in told if event.turn == turn), "")
 
 
-async def test_a_gateway_that_is_stopped_hands_its_callers_over(tmp_path: Path) -> None:
-    """In the middle of an answer: the library finds the other one, and the rest of the answer comes."""
+@pytest.mark.parametrize(("strike", "lost"), [(signal.SIGTERM, 1), (signal.SIGKILL, 3)], ids=["stopped", "killed"])
+async def test_callers_of_a_gateway_that_goes_find_the_other(tmp_path: Path, strike: int, lost: int) -> None:
+    """In the middle of an answer: the library comes back by itself, and the rest of the answer comes.
+
+    Words may be lost, or heard twice, that were on their way: one when it said goodbye, some when it was killed.
+    """
     async with two_gateways(tmp_path) as (running, balanced):
         config = BackendConfig(provider="mock")
         async with VoiceBackend(config, control_url=balanced.url, api_key=running.api_key) as backend:
@@ -101,14 +106,14 @@ async def test_a_gateway_that_is_stopped_hands_its_callers_over(tmp_path: Path) 
                 silence = asyncio.create_task(hush(session), name="silence")
                 await listener.until(lambda: len(listener.audio) > RATE * 2)
                 before = spoken(bytes(listener.audio), RATE)
-                running.signal("control", signal.SIGTERM)
+                running.signal("control", strike)
                 await listener.until(lambda: listener.said(1))
                 assert session.connection_state() is ConnectionState.CONNECTED
                 assert listener.said(1) == story(1)
                 heard = spoken(bytes(listener.audio), RATE)
                 missing = [word for word in story(1).replace(",", "").split() if word not in heard]
-                assert len(before) < len(story(1)) <= len(heard) + len("a word")
-                assert len(missing) <= 1, "the one that was on its way may be lost, or heard twice"
+                assert len(before) < len(story(1))
+                assert len(missing) <= lost
                 silence.cancel()
                 await say(session, "two")
                 silence = asyncio.create_task(hush(session), name="silence")
@@ -117,7 +122,7 @@ async def test_a_gateway_that_is_stopped_hands_its_callers_over(tmp_path: Path) 
                 silence.cancel()
             await asyncio.gather(silence, *listener.tasks, return_exceptions=True)
             assert session.error is None
-        assert await running.processes["control"].wait() == 0
+        assert await running.processes["control"].wait() == (0 if strike == signal.SIGTERM else -strike)
 
 
 async def test_the_newest_socket_wins_on_another_gateway_too(tmp_path: Path) -> None:
