@@ -53,6 +53,10 @@ class GatewayLink(TransportLink):
         """Send an event."""
         self._send(Kind.EVENT, message.to_json().encode(), getattr(message, "turn", 0))
 
+    def adopt(self) -> None:
+        """Tell the gateway that we speak for this session now; it answers with ``PLAYOUT`` in the lane."""
+        self._send(Kind.ADOPT, b"{}", 0)
+
     def _send(self, kind: Kind, payload: bytes, turn: int) -> None:
         if self.attachment is None:
             return

@@ -7,12 +7,15 @@ from typing import TypedDict
 from voicebackend.config import BackendConfig, PipelineType
 from voicebackend.conversation import Conversation
 from voicebackend.errors import InvalidConfig, PipelineError
-from voicebackend.interfaces import Engines, Pipeline, TransportLink
+from voicebackend.interfaces import Engines, TransportLink
 from voicebackend.record import SessionRecord
 from voicebackend.retry import RetryPolicy
 from voicebackend.telemetry import span
 from worker.pipelines.mouth import RETRY
+from worker.pipelines.own import OwnPipeline, Resumable
+from worker.pipelines.resumable_dialogue import ResumableDialogue
 from worker.pipelines.s2s import S2sPipeline
+from worker.pipelines.snapshot import DialogueSnapshot
 from worker.pipelines.stt_tts import SttTtsPipeline
 from worker.processors import Processors
 from worker.services import Services
@@ -31,9 +34,15 @@ class _Parts(TypedDict):
 
 
 async def open_pipeline(
-    record: SessionRecord, config: BackendConfig, services: Services, *, link: TransportLink, log: SessionLog
-) -> Pipeline:
-    """Return the session's pipeline, listening.
+    record: SessionRecord,
+    config: BackendConfig,
+    services: Services,
+    *,
+    link: TransportLink,
+    log: SessionLog,
+    restored: DialogueSnapshot | None = None,
+) -> Resumable:
+    """Return the session's pipeline, listening; with ``restored`` where another worker's was, to be resumed.
 
     Raises:
         InvalidConfig, ProviderNotFound: it cannot be built from this config.
@@ -49,8 +58,7 @@ async def open_pipeline(
             raise InvalidConfig("open_pipeline", message, details={"field": "pipeline_type"})
         own = provider.pipeline(link)
         if own is not None:
-            await _open(own)
-            return own
+            return await _open(OwnPipeline(own), restored)
         engines = await services.engines.engines(provider, wanted, record.pipeline_type)
         common: _Parts = {
             "engines": engines,
@@ -60,20 +68,22 @@ async def open_pipeline(
             "conversation": wanted.conversation.over(record.conversation),
         }
         agent = _agent(record, wanted, services)
-        pipeline: Pipeline
+        pipeline: ResumableDialogue
         if record.pipeline_type is PipelineType.S2S:
             pipeline = S2sPipeline(**common, agent=agent if record.agent else None, metadata=record.metadata)
         else:
             pipeline = SttTtsPipeline(**common, agent=agent, retry=_retry(wanted))
-        await _open(pipeline)
-    return pipeline
+        return await _open(pipeline, restored)
 
 
-async def _open(pipeline: Pipeline) -> None:
+async def _open(pipeline: Resumable, restored: DialogueSnapshot | None) -> Resumable:
+    if restored is not None:
+        pipeline.restore(restored)
     try:
         await pipeline.open()
     except OSError as error:
         raise PipelineError("open_pipeline", "an engine could not be opened") from error
+    return pipeline
 
 
 def _retry(config: BackendConfig) -> RetryPolicy:

@@ -1,26 +1,31 @@
-"""One session's life on this worker: opened, attached to its caller, ended, and its slot freed."""
+"""One session's life on this worker: opened or taken over, attached to its caller, ended or handed over."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+import time
+from collections.abc import Callable
+from dataclasses import replace
 from enum import StrEnum
-
-from redis.exceptions import RedisError
+from functools import partial
 
 from voicebackend.config import BackendConfig
 from voicebackend.errors import ErrorCode, OperationTimeout, VoiceBackendError
 from voicebackend.events import Ended, Error
-from voicebackend.interfaces import Pipeline
 from voicebackend.record import RESUME_S, SessionRecord
 from voicebackend.session import SessionState
 from voicebackend.streams import EntryId, Frame, Kind
-from voicebackend.tasks import SESSIONS_REPORT
-from voicebackend.telemetry import attached, error_code, measured, sessions_active, sessions_total, throughput_bytes
+from voicebackend.telemetry import attached, measured, sessions_active, sessions_total
+from worker.books import Books
+from worker.checkpoint import AttachmentSnapshot, SessionSnapshot, decode, encode
 from worker.lane import Lane
+from worker.lane_frames import LaneFrames
 from worker.link import Attachment, GatewayLink
 from worker.opening import open_pipeline
+from worker.pipelines.own import Resumable
+from worker.pipelines.snapshot import Standing
+from worker.recovery import recovered
 from worker.services import Services
 from worker.session_log import SessionLog
 
@@ -32,6 +37,9 @@ OPEN_S = 20.0
 """Seconds that a pipeline has to open."""
 CLOSE_S = 5.0
 """Seconds that a pipeline has to close."""
+ADOPT_S = 0.5
+"""Seconds that a gateway has to tell how far playout is."""
+_START = EntryId()
 
 
 class Reason(StrEnum):
@@ -57,82 +65,82 @@ class SessionRunner:
         lane: Lane,
         services: Services,
         *,
-        restored: bytes | None = None,  # noqa: ARG002 - restoring comes
+        restored: bytes | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        """With ``restored``, another worker's checkpoint, go on where that was; ``clock`` gives wall-clock seconds.
+
+        Raises:
+            InvalidFormat: that is no checkpoint.
+
+        """
         self.record, self._config, self.lane, self._services = record, config, lane, services
         self._link = GatewayLink(record.id, lane, services.sender, services.keys)
         self._log = SessionLog(services.wire, services.keys, record.id)
-        self._control: asyncio.Queue[Frame] = asyncio.Queue(1000)
-        self._pipeline: Pipeline | None = None
-        self._last_seq = 0
-        self._last_word = (0, 0)
-        """Attachment and number of the last frame from a socket that was no audio."""
+        self._books = Books(record.id, self._log, services, lane)
+        self._restored, self._taken = None if restored is None else decode(restored), restored
+        if self._restored is not None and (at := self._restored.attachment) is not None:
+            self._link.attach(Attachment(id=at.id, inbox=at.inbox, sample_rate=at.sample_rate))
+        self._frames = LaneFrames(self._link, self._restored)
+        self._pipeline: Resumable | None = None
+        self._now = asyncio.get_running_loop().time
+        self._clock_ms = round((clock() - self._now()) * 1000, 1)
+        self._deadline: float | None = self._now() + CONNECT_S
         self._reason: str = ""
         self._abandoned = False
+        self._task: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
         return f"<SessionRunner {self.record.id} [lane {self.lane.number}, {self._reason or 'running'}]>"
 
-    def deliver(self, frame: Frame, entry: EntryId) -> None:  # noqa: ARG002 - restoring comes
-        """Take a frame from the lane, which stands in this entry."""
-        match frame.kind:
-            case Kind.AUDIO_IN:
-                self._audio(frame)
-            case Kind.AGENT_STARTED | Kind.AGENT_DELTA | Kind.AGENT_DONE | Kind.AGENT_FAILED if self._pipeline:
-                self._pipeline.agent_frame(frame)
-            case Kind.PLAY if self._pipeline:
-                self._pipeline.say(frame.payload)
-            case Kind.PLAYED if self._pipeline:
-                self._played(self._pipeline, frame)
-            case Kind.ATTACH | Kind.DETACH | Kind.CLOSE | Kind.HOLD | Kind.DTMF if not self._is_repeat(frame):
-                self._queue(frame)
-            case _:
-                pass
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nobody speaks and nothing is being answered: a good moment to move."""
+        return self._pipeline is not None and self._pipeline.is_quiet and self._frames.is_idle
 
-    def _is_repeat(self, frame: Frame) -> bool:
-        """Tell whether a socket's word came before: it is sent again when nobody knows whether it arrived."""
-        attachment, seq = self._last_word
-        if frame.attachment == attachment and 0 < frame.seq <= seq:
-            return True
-        if frame.seq:
-            self._last_word = (frame.attachment, frame.seq)
-        return False
-
-    def _queue(self, frame: Frame) -> None:
-        if self._control.full():
-            self._control.get_nowait()  # the oldest: what was asked last counts
-            logger.warning("control frame dropped", extra={"session_id": self.record.id})
-        self._control.put_nowait(frame)
+    def deliver(self, frame: Frame, entry: EntryId = _START) -> None:
+        """Take a frame from the lane; of a restored session, what the worker before had handled is left out."""
+        self._frames.deliver(frame, entry)
 
     def stop(self, reason: str) -> None:
         """End the session from this process."""
         self._reason = self._reason or reason
-        self._queue(Frame(session=self.record.id, kind=Kind.CLOSE))
-
-    @property
-    def is_quiet(self) -> bool:
-        """Tell whether nobody speaks and nothing is being answered."""
-        return True
-
-    def checkpoint(self) -> bytes | None:
-        """Return what another worker needs to go on with the session, None if nothing changed since."""
-        return None
-
-    async def hand_over(self) -> bytes:
-        """Stop without ending, and return the last checkpoint."""
-        self.abandon()
-        return b""
-
-    async def fail(self, failure: VoiceBackendError) -> None:
-        """End the session without having run it: it must not be restored."""
-        await self._end(failure)
+        self._frames.queue(Frame(session=self.record.id, kind=Kind.CLOSE))
 
     def abandon(self) -> None:
         """Before cancelling: another worker holds the lane now, so write nothing more."""
         self._abandoned = True
+        self._link.attachment = None
+
+    def checkpoint(self) -> bytes | None:
+        """Return what another worker needs to go on, if that has changed; None if not, or if there is nothing yet."""
+        if self._pipeline is None or self._reason or self._abandoned:
+            return None
+        taken = encode(self._snapshot(self._pipeline))
+        if taken == self._taken:
+            return None
+        self._taken = taken
+        return taken
+
+    async def hand_over(self) -> bytes:
+        """Stop without ending, for another worker to go on; return the last checkpoint, empty before the first.
+
+        Nothing is written or sent after it was taken.
+        """
+        self.checkpoint()
+        self.abandon()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        return self._taken or b""
+
+    async def fail(self, failure: VoiceBackendError) -> None:
+        """End the session without having run it."""
+        await self._end(failure)
 
     async def run(self) -> None:
         """Live until the end; every error ends here."""
+        self._task = asyncio.current_task()
         with attached(self.record.traceparent):
             labels = {"provider": self.record.provider}
             sessions_total.add(1, labels)
@@ -150,7 +158,10 @@ class SessionRunner:
             with measured(
                 "session", provider=record.provider, session_id=record.id, pipeline_type=str(record.pipeline_type)
             ):
-                await self._open()
+                if self._restored is None:
+                    await self._open()
+                else:
+                    await self._restore(self._restored)
                 await self._converse()
         except VoiceBackendError as error:
             logger.warning("session failed", extra={"session_id": record.id, "error_code": str(error.code)})
@@ -160,118 +171,173 @@ class SessionRunner:
             return VoiceBackendError("session")
         return None
 
+    # ------------------------------------------------------------ opening
+
     async def _open(self) -> None:
+        pipeline = await self._open_pipeline(None)
+        await self._books.ready()
+        self._begin(pipeline)
+        self._deadline = self._now() + CONNECT_S
+        logger.info("session ready", extra={"session_id": self.record.id, "lane": self.lane.number})
+
+    async def _open_pipeline(self, restored: SessionSnapshot | None) -> Resumable:
         try:
             async with asyncio.timeout(OPEN_S):
-                self._pipeline = await open_pipeline(
-                    self.record, self._config, self._services, link=self._link, log=self._log
+                return await open_pipeline(
+                    self.record,
+                    self._config,
+                    self._services,
+                    link=self._link,
+                    log=self._log,
+                    restored=None if restored is None else restored.dialogue,
                 )
         except TimeoutError as error:
             raise OperationTimeout("session", "the pipeline did not open in time") from error
-        await self._log.session(SessionState.READY)
-        await self._report(SessionState.READY)
-        logger.info("session ready", extra={"session_id": self.record.id, "lane": self.lane.number})
+
+    def _begin(self, pipeline: Resumable) -> None:
+        self._pipeline = pipeline
+        pipeline.on_progress, pipeline.place_of = self.lane.due, self._place_of
+        self._frames.begin(pipeline)
+        self.lane.due()
+
+    async def _restore(self, taken: SessionSnapshot) -> None:
+        """Go on where another worker was."""
+        self._link.adopt()
+        snapshot = await self._recovered(taken)
+        self._deadline = snapshot.deadline
+        self._frames.skip_audio(snapshot.audio_seq)
+        pipeline = await self._open_pipeline(snapshot)
+        standing = await self._standing()
+        if snapshot.dialogue is not None:
+            pipeline.resume(snapshot.dialogue, standing)
+        self._begin(pipeline)
+        pipeline.heard_again()
+        extra = {"session_id": self.record.id, "lane": self.lane.number, "told": standing is not None}
+        logger.info("session restored", extra=extra)
+
+    async def _recovered(self, taken: SessionSnapshot) -> SessionSnapshot:
+        """Return the checkpoint on our clock, with what the log and the turn's hash know beyond it."""
+        shift_s = (taken.clock_ms - self._clock_ms) / 1000
+        snapshot = replace(
+            taken,
+            deadline=None if taken.deadline is None else taken.deadline + shift_s,
+            dialogue=None if taken.dialogue is None else taken.dialogue.shifted(shift_s),
+        )
+        services = self._services
+        turn_key = partial(services.keys.turn, self.record.id)
+        return await recovered(snapshot, self._log, services.wire, turn_key, now=self._now())
+
+    async def _standing(self) -> Standing | None:
+        """Return what the gateway tells, if it tells in time."""
+        if self._link.attachment is None:
+            return None
+        await asyncio.wait({self._frames.standing}, timeout=ADOPT_S)
+        return self._frames.standing.result() if self._frames.standing.done() else None
+
+    def _snapshot(self, pipeline: Resumable) -> SessionSnapshot:
+        dialogue = pipeline.snapshot()
+        replay_from, audio_seq = self._frames.place(dialogue.ear.first)
+        at = self._link.attachment
+        return SessionSnapshot(
+            version=1,
+            position=self._frames.position,
+            replay_from=replay_from,
+            clock_ms=self._clock_ms,
+            log_position=self._log.position,
+            attachment=None if at is None else AttachmentSnapshot(id=at.id, inbox=at.inbox, sample_rate=at.sample_rate),
+            audio_seq=audio_seq,
+            heard_seq=self._frames.heard_seq,
+            deadline=self._deadline and round(self._deadline, 2),
+            frames=self._frames.waiting(),
+            dialogue=dialogue,
+        )
+
+    def _place_of(self, number: int) -> dict[str, int]:
+        """Return what the log is to say of how far the caller was heard."""
+        at = self._link.attachment
+        return {} if at is None or not number else {"attachment": at.id, "audio_seq": self._frames.place(number)[1] + 1}
+
+    # ------------------------------------------------------------ the call
 
     async def _converse(self) -> None:
         """Handle what comes until something ends the session."""
         assert self._pipeline is not None  # noqa: S101 - after _open
         ended = asyncio.create_task(self._pipeline.wait(), name=f"pipeline-{self.record.id}")
         try:
-            wait_s: float | None = CONNECT_S
             while not self._reason:
-                wait_s = await self._next(self._pipeline, ended, wait_s)
+                await self._next(self._pipeline, ended)
         finally:
             ended.cancel()
             await asyncio.gather(ended, return_exceptions=True)
 
-    async def _next(self, pipeline: Pipeline, ended: asyncio.Task[str], wait_s: float | None) -> float | None:
-        """Handle one control frame; return how long to wait for the next, None for ever."""
-        getting = asyncio.create_task(self._control.get(), name="control")
+    async def _next(self, pipeline: Resumable, ended: asyncio.Task[str]) -> None:
+        """Handle one control frame, or the end."""
+        getting = asyncio.create_task(self._frames.control(), name="control")
+        wait_s = None if self._deadline is None else max(0.0, self._deadline - self._now())
         try:
             done, _ = await asyncio.wait({getting, ended}, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
             if not getting.done():
                 getting.cancel()
         if getting in done:
-            return await self._handle(pipeline, getting.result(), wait_s)
-        if ended in done:
+            self._frames.handling()
+            await self._handle(pipeline, getting.result())
+        elif ended in done:
             self._reason = ended.result()
         else:
-            self._reason = Reason.EXPIRED if wait_s == CONNECT_S else Reason.HANGUP
-        return None
+            self._reason = Reason.HANGUP if pipeline.greeted else Reason.EXPIRED
 
-    async def _handle(self, pipeline: Pipeline, frame: Frame, wait_s: float | None) -> float | None:
+    async def _handle(self, pipeline: Resumable, frame: Frame) -> None:
         match frame.kind:
             case Kind.ATTACH:
                 await self._attach(pipeline, frame)
-                return None
             case Kind.DETACH:
-                return await self._detach(pipeline, frame, wait_s)
+                await self._detach(pipeline, frame)
             case Kind.CLOSE:
                 self._reason = self._reason or str(frame.json().get("reason") or Reason.CLOSED)
-            case Kind.HOLD if self._is_attached(frame):
+            case Kind.HOLD if self._frames.is_attached(frame):
                 pipeline.hold(bool(frame.json().get("on")))
-            case Kind.DTMF if self._is_attached(frame):
+                self.lane.due()
+            case Kind.DTMF if self._frames.is_attached(frame):
                 digit = str(frame.json().get("digit", ""))
-                await self._note(self._log.append({"type": "dtmf", "digit": digit}))
+                await self._books.note(self._log.append({"type": "dtmf", "digit": digit}))
                 pipeline.dtmf(digit)
             case _:
                 pass
-        return wait_s
 
-    async def _attach(self, pipeline: Pipeline, frame: Frame) -> None:
+    async def _attach(self, pipeline: Resumable, frame: Frame) -> None:
         told = frame.json()
         first = self._link.attachment is None
         self._link.attach(
             Attachment(id=frame.attachment, inbox=str(told["inbox"]), sample_rate=int(told["sample_rate"]))
         )
-        self._last_seq = 0
+        self._frames.attached()
+        self._deadline = None
         pipeline.greet()
+        self.lane.due()
         if first:
-            await self._note(self._log.session(SessionState.ACTIVE))
-            await self._report(SessionState.ACTIVE)
+            await self._books.state(SessionState.ACTIVE)
 
-    async def _detach(self, pipeline: Pipeline, frame: Frame, wait_s: float | None) -> float | None:
+    async def _detach(self, pipeline: Resumable, frame: Frame) -> None:
         told = frame.json()
-        if not self._is_attached(frame):
-            return wait_s  # a socket that another has replaced
+        if not self._frames.is_attached(frame):
+            return  # a socket that another has replaced
         pipeline.left()
         self._link.attachment = None
         if told.get("stopped"):
             self._reason = Reason.HANGUP
-            return wait_s
-        await self._note(self._log.session(SessionState.READY))
-        await self._report(SessionState.READY)
-        return RESUME_S
+            return
+        self._deadline = self._now() + RESUME_S
+        self.lane.due()
+        await self._books.state(SessionState.READY)
 
-    async def _note(self, writing: Awaitable[None]) -> None:
-        """Write to the log if that is possible now: a Redis that is away for a moment does not end a call."""
-        try:
-            await writing
-        except VoiceBackendError as error:
-            logger.warning("log not written", extra={"session_id": self.record.id, "error_code": str(error.code)})
-
-    def _is_attached(self, frame: Frame) -> bool:
-        """Tell whether a frame comes from the socket that holds the call now."""
-        return self._link.attachment is not None and self._link.attachment.id == frame.attachment
-
-    def _played(self, pipeline: Pipeline, frame: Frame) -> None:
-        if self._is_attached(frame):
-            told = frame.json()
-            pipeline.played(frame.turn, float(told.get("ms", 0)), final=bool(told.get("final")))
-
-    def _audio(self, frame: Frame) -> None:
-        if self._pipeline is None or frame.seq <= self._last_seq or not self._is_attached(frame):
-            return  # a repeat, or from a socket that another has replaced
-        self._last_seq = frame.seq
-        throughput_bytes.add(len(frame.payload), {"direction": "in"})
-        self._pipeline.push(frame.payload)
+    # ------------------------------------------------------------ the end
 
     async def _end(self, failure: VoiceBackendError | None) -> None:
         if self._pipeline is not None:
             try:
                 async with asyncio.timeout(CLOSE_S):
-                    await self._pipeline.aclose()
+                    await (self._pipeline.abandon() if self._abandoned else self._pipeline.aclose())
             except Exception:
                 logger.exception("pipeline did not close", extra={"session_id": self.record.id})
         if self._abandoned:
@@ -280,25 +346,5 @@ class SessionRunner:
         if failure is not None:
             self._link.event(Error(code=failure.code, message=failure.message))
         self._link.event(Ended(reason=reason))
-        state = SessionState.FAILED if failure else SessionState.ENDED
-        await self._close_books(state, reason)
+        await self._books.close(SessionState.FAILED if failure else SessionState.ENDED, reason)
         logger.info("session ended", extra={"session_id": self.record.id, "reason": reason})
-
-    async def _close_books(self, state: SessionState, reason: str) -> None:
-        """Free the slot, then tell; a Redis that is not there now is for the reaper to mend."""
-        keys = self._services.keys
-        try:
-            await self._services.state.srem(keys.lane_sessions(self.lane.number), self.record.id)
-            await self._log.session(state, reason=reason)
-            await self._log.event(Ended(reason=reason))
-            await self._report(state, reason)
-        except (VoiceBackendError, RedisError, OSError) as error:
-            logger.warning("end not written", extra={"session_id": self.record.id, "error_code": error_code(error)})
-
-    async def _report(self, state: SessionState, reason: str = "") -> None:
-        try:
-            await self._services.publisher.publish(
-                SESSIONS_REPORT, session_id=self.record.id, state=str(state), epoch=self.lane.epoch, reason=reason
-            )
-        except VoiceBackendError:
-            logger.warning("state not reported", extra={"session_id": self.record.id, "state": str(state)})

@@ -12,8 +12,13 @@ from voicebackend._redis import redis_errors
 from voicebackend._wire import Wire
 from voicebackend.events import Message
 from voicebackend.keys import Keys
-from voicebackend.record import LOG_MAX_ENTRIES, encode_log
+from voicebackend.record import LOG_MAX_ENTRIES, decode_log, encode_log
 from voicebackend.session import SessionState
+from voicebackend.streams import EntryId
+
+
+TAIL = 1000
+"""Entries that are read at once."""
 
 
 class SessionLog:
@@ -21,6 +26,8 @@ class SessionLog:
 
     def __init__(self, state: Redis | Wire, keys: Keys, session: str) -> None:
         self._wire, self._key = Wire.over(state), keys.session_log(session)
+        self.position = EntryId()
+        """Of the last entry that we wrote or read."""
 
     async def append(self, entry: Mapping[str, Any]) -> None:
         """Append an entry.
@@ -31,7 +38,24 @@ class SessionLog:
         """
         with redis_errors("session_log"):
             fields = chain.from_iterable(encode_log(entry).items())
-            await self._wire.execute(("XADD", self._key, "NOMKSTREAM", "MAXLEN", "~", LOG_MAX_ENTRIES, "*", *fields))
+            [added] = await self._wire.execute(
+                ("XADD", self._key, "NOMKSTREAM", "MAXLEN", "~", LOG_MAX_ENTRIES, "*", *fields)
+            )
+        if added is not None:
+            self.position = EntryId.parse(added)
+
+    async def tail(self, after: EntryId) -> list[dict[str, Any]]:
+        """Return what was appended after an entry, oldest first; ``TAIL`` entries at most.
+
+        Raises:
+            ConnectionFailed: Redis is not there.
+
+        """
+        with redis_errors("session_log"):
+            [entries] = await self._wire.execute(("XRANGE", self._key, f"({after}", "+", "COUNT", TAIL))
+        found = [(EntryId.parse(at), dict(zip(fields[::2], fields[1::2], strict=True))) for at, fields in entries]
+        self.position = max([self.position, after, *(at for at, _ in found)])
+        return [decode_log(fields) for _, fields in found]
 
     async def event(self, message: Message, **extra: Any) -> None:
         """Append what the caller is told too."""

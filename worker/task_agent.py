@@ -22,15 +22,24 @@ from voicebackend.retry import RetryPolicy, retrying
 from voicebackend.streams import Frame, Kind
 from voicebackend.tasks import AGENTS_TURN
 from voicebackend.telemetry import span, turn_seconds
+from worker.pipelines.snapshot import QuestionSnapshot, TaskSnapshot
+from worker.pipelines.waiting_queue import WaitingQueue
 
 logger = logging.getLogger(__name__)
 
+LOOK_S = 0.3
+"""Seconds of silence after which it is asked whether the task's process is still there."""
+MAX_MISSED = 2
+"""Answers in a row, that it is not there, after which the task is lost."""
 CLAIM_S = 1.0
 """Seconds after which a task that nobody has claimed is published again."""
 MAX_PUBLICATIONS = 3
 """Of one question."""
 MAX_ATTEMPTS = 255
 """At one turn, over all its questions: a frame has 8 bits for the number."""
+MAX_WAITING = 16_000
+"""Characters of an answer that wait to be spoken and are carried over to another worker."""
+DONE = "done"
 _NOTE = RetryPolicy(max_retries=3, delay_s=0.1)
 
 
@@ -54,6 +63,30 @@ class TaskAgent:
         self._latest = TaskQuestion(self, self._attempts, transcript, speculative=speculative)
         return self._latest
 
+    def resume(self, snapshot: QuestionSnapshot) -> TaskQuestion:
+        """Return a question that another worker asked, to go on with it.
+
+        Its attempt is waited for if it was claimed, or may yet be; else the next one is published.
+        """
+        task = snapshot.task
+        assert task is not None  # noqa: S101 - only an announcement has none
+        self.counted(snapshot.turn, task.latest, task.cancelled)
+        self._latest = TaskQuestion(self, self._attempts, task.transcript, speculative=not task.committed)
+        self._latest.resume(snapshot, task)
+        return self._latest
+
+    def counted(self, turn: int, latest: int, cancelled: int = 0) -> None:
+        """Hear that so many attempts at a turn were made by another worker."""
+        if turn != self._attempts.turn:
+            self._attempts = Attempts(turn=turn)
+        self._attempts.latest = max(self._attempts.latest, latest)
+        self._attempts.cancelled = max(self._attempts.cancelled, cancelled)
+
+    @property
+    def attempts(self) -> tuple[int, int, int]:
+        """Return a turn, its latest attempt, and the latest that was cancelled."""
+        return self._attempts.turn, self._attempts.latest, self._attempts.cancelled
+
     async def publish(self, turn: int, attempt: int) -> None:
         """Queue the task; where that fails it is as if nobody took it."""
         arguments: dict[str, Any] = {"session_id": self.session, "turn": turn, "attempt": attempt}
@@ -62,6 +95,15 @@ class TaskAgent:
                 await self._publisher.publish(AGENTS_TURN, **arguments)
             except ConnectionFailed:
                 logger.warning("agent task could not be queued", extra=arguments)
+
+    async def is_alive(self, turn: int, attempt: int) -> bool:
+        """Tell whether the task that answers is still there; while Redis cannot be asked, it may well be."""
+        try:
+            with redis_errors("agent"):
+                (found,) = await self._wire.execute(("GET", self._keys.turn_alive(self.session, turn)))
+        except VoiceBackendError:
+            return True
+        return bool(found == b"%d" % attempt)
 
     async def note(self, turn: int, fields: Mapping[str, str | int]) -> None:
         """Write into the turn's hash, which the task reads; raises ConnectionFailed."""
@@ -89,9 +131,14 @@ class TaskQuestion:
         self._agent, self._attempts, self._transcript = agent, attempts, transcript
         self._committed, self._void = not speculative, False
         self.turn, self.attempt = attempts.turn, 0
-        self._frames: asyncio.Queue[Frame | None] = asyncio.Queue()
+        self._frames: WaitingQueue[Frame | None] = WaitingQueue()
         """None wakes who waits for the answer of a question that became void."""
-        self._next_delta = 0
+        self._next_delta = self._published = 0
+        self._given, self._last = 0, ""
+        self._claimed = self._resumed = False
+        self._ended: tuple[str, str] | None = None
+        self._text = ""
+        """Received by another worker, and not taken yet."""
         self._deadline = 0.0
         self._limit: asyncio.Timeout | None = None
         """Of the wait for the next frame, while there is one."""
@@ -102,7 +149,35 @@ class TaskQuestion:
     def deliver(self, frame: Frame) -> None:
         """Take a frame of this turn from the lane; those of other attempts and repeats are dropped."""
         if frame.turn == self.turn and frame.attempt == self.attempt:
+            self._claimed = True
             self._frames.put_nowait(frame)
+
+    def resume(self, snapshot: QuestionSnapshot, task: TaskSnapshot) -> None:
+        """Go on where another worker was."""
+        self.attempt, self._next_delta, self._deadline = task.attempt, task.next_delta, task.deadline
+        self._claimed, self._resumed = task.claimed, task.attempt > 0
+        self._text, self._ended = snapshot.text, (snapshot.end, snapshot.message) if snapshot.end else None
+
+    def snapshot(self, taken: int) -> QuestionSnapshot:
+        """Return what another worker needs to go on with it; so many of its deltas were taken."""
+        text, expected = (self._last if taken < self._given else "") + self._text, self._next_delta
+        end = self._ended or ("", "")
+        for frame in self._frames.waiting():
+            if frame is not None and frame.kind is Kind.AGENT_DELTA and frame.seq == expected:
+                text, expected = text + frame.payload.decode("utf-8", "replace"), expected + 1
+            elif frame is not None and frame.kind is not Kind.AGENT_DELTA:
+                end = _end_of(frame)
+        task = TaskSnapshot(
+            attempt=self.attempt,
+            transcript=self._transcript,
+            committed=self._committed,
+            claimed=self._claimed,
+            next_delta=expected,
+            latest=self._attempts.latest,
+            cancelled=self._attempts.cancelled,
+            deadline=round(self._deadline, 3),
+        )
+        return QuestionSnapshot(turn=self.turn, text=text[:MAX_WAITING], end=end[0], message=end[1], task=task)
 
     async def deltas(self) -> AsyncIterator[str]:
         """Yield the agent's text as it comes; ends early when the question is cancelled, or another is asked.
@@ -112,17 +187,25 @@ class TaskQuestion:
             OperationTimeout: the agent did not finish in time; it has been told to stop.
 
         """
-        self._deadline = self._from_now(0 if self._committed else SPECULATION_S)
-        await self._start()
-        while (frame := await self._next_frame()) is not None:
+        if not self._deadline:
+            self._deadline = self._from_now(0 if self._committed else SPECULATION_S)
+        if not self._claimed:
+            await self._start()
+        if self._text:
+            text, self._text = self._text, ""
+            yield self._give(text)
+        while self._ended is None and (frame := await self._next_frame()) is not None:
             if frame.kind is Kind.AGENT_DELTA and frame.seq == self._next_delta:
                 self._next_delta += 1
-                yield frame.payload.decode("utf-8", "replace")
-            elif frame.kind is Kind.AGENT_DONE:
-                return
-            elif frame.kind is Kind.AGENT_FAILED:
-                told = frame.json()
-                raise from_code(str(told.get("code")), "agent", str(told.get("message") or "the agent failed"))
+                yield self._give(frame.payload.decode("utf-8", "replace"))
+            elif frame.kind in {Kind.AGENT_DONE, Kind.AGENT_FAILED}:
+                self._ended = _end_of(frame)
+        if self._ended is not None and self._ended[0] != DONE:
+            raise from_code(self._ended[0], "agent", self._ended[1])
+
+    def _give(self, text: str) -> str:
+        self._given, self._last = self._given + 1, text
+        return text
 
     async def commit(self, transcript: str) -> None:
         """Say that the turn is over: from now the agent has its own time, and may have side effects.
@@ -154,12 +237,16 @@ class TaskQuestion:
 
     async def _start(self) -> None:
         """Publish attempts until one is claimed."""
-        for _ in range(MAX_PUBLICATIONS):
+        while self._published < MAX_PUBLICATIONS:
             if self._void:
                 return
-            await self._note_attempt()
-            published = asyncio.get_running_loop().time()
-            await self._agent.publish(self.turn, self.attempt)
+            self._published += 1
+            if self._resumed:  # another worker published it: it may be claimed yet
+                self._resumed, published = False, asyncio.get_running_loop().time()
+            else:
+                await self._note_attempt()
+                published = asyncio.get_running_loop().time()
+                await self._agent.publish(self.turn, self.attempt)
             try:
                 async with asyncio.timeout(CLAIM_S):
                     first = await self._frames.get()
@@ -190,12 +277,30 @@ class TaskQuestion:
             return None
         try:
             async with asyncio.timeout_at(self._deadline) as self._limit:
-                return await self._frames.get()
+                return await self._frame_of_living_task()
         except TimeoutError as error:
             await self.cancel()
             raise OperationTimeout("agent", "the agent did not finish in time") from error
         finally:
             self._limit = None
+
+    async def _frame_of_living_task(self) -> Frame | None:
+        """Return the next frame; a task whose process is lost is begun anew, unless some of its answer came."""
+        missed = 0
+        while True:
+            try:
+                async with asyncio.timeout(LOOK_S):
+                    return await self._frames.get()
+            except TimeoutError:
+                missed = 0 if await self._agent.is_alive(self.turn, self.attempt) else missed + 1
+            if missed < MAX_MISSED:
+                continue
+            extra = {"session_id": self._agent.session, "turn": self.turn, "attempt": self.attempt}
+            logger.warning("agent task was lost", extra=extra)
+            if self._next_delta:
+                raise AgentError("agent", "the process of the agent's task ended before its answer did")
+            await self._start()
+            missed = 0
 
     async def _tell(self, fields: Callable[[], Mapping[str, str | int]]) -> None:
         """Note what became of the current attempt, if there is one; without Redis, the log says so."""
@@ -210,3 +315,11 @@ class TaskQuestion:
         except VoiceBackendError as error:
             extra = {"session_id": self._agent.session, "turn": self.turn, "error_code": str(error.code)}
             logger.warning("agent task could not be told", extra=extra)
+
+
+def _end_of(frame: Frame) -> tuple[str, str]:
+    """Return how an answer ended: ``DONE`` or an error's code, and its message."""
+    if frame.kind is not Kind.AGENT_FAILED:
+        return (DONE, "") if frame.kind is Kind.AGENT_DONE else ("", "")
+    told = frame.json()
+    return str(told.get("code") or "agent_error"), str(told.get("message") or "the agent failed")

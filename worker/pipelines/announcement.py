@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 from voicebackend.streams import Frame
 from worker.pipelines.parts import Question
+from worker.pipelines.snapshot import QuestionSnapshot
 
 
 class Announcement(Question):
@@ -16,8 +17,9 @@ class Announcement(Question):
         self._text = text
 
     async def deltas(self) -> AsyncIterator[str]:
-        """Yield the text."""
-        yield self._text
+        """Yield the text, if there is any."""
+        if self._text:
+            yield self._text
 
     def deliver(self, frame: Frame) -> None:
         """Nothing comes."""
@@ -27,3 +29,7 @@ class Announcement(Question):
 
     async def cancel(self) -> None:
         """Nobody is at work on it."""
+
+    def snapshot(self, taken: int) -> QuestionSnapshot:
+        """Return the text until it was taken."""
+        return QuestionSnapshot(turn=self.turn, text="" if taken else self._text)

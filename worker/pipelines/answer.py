@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable
 from contextlib import aclosing
+from dataclasses import replace
 
-from voicebackend.conversation import Conversation
-from voicebackend.errors import AgentError, PipelineError, VoiceBackendError, as_error
+from voicebackend.errors import PipelineError, VoiceBackendError, as_error
 from voicebackend.events import AudioEnd, AudioStart, Error, Transcript, Turn
-from voicebackend.interfaces import TransportLink
 from voicebackend.session import PipelineState
 from voicebackend.telemetry import ERROR_CODE, errors_total, span
-from worker.pipelines.deltas import Slow, patiently
-from worker.pipelines.mouth import Mouth
-from worker.pipelines.parts import Log, Question
+from worker.pipelines.answer_parts import AnswerParts
+from worker.pipelines.answer_text import AnswerText, TextEvents
+from worker.pipelines.parts import Question
 from worker.pipelines.playout import Playout
+from worker.pipelines.resumption import Resumption
 from worker.pipelines.saying import Saying, heard, written
+from worker.pipelines.snapshot import AnswerSnapshot
 from worker.pipelines.stopwatch import Stopwatch
-from worker.speech.clauses import Clause, ClauseCutter
 
 logger = logging.getLogger(__name__)
 
@@ -32,30 +32,36 @@ MAX_MESSAGE = 500
 class Answer:
     """Runs as one task per turn; it is heard once ``commit`` was called. ``cut`` ends it early."""
 
-    def __init__(
-        self,
-        question: Question,
-        *,
-        mouth: Mouth,
-        link: TransportLink,
-        log: Log,
-        settings: Conversation,
-        on_state: Callable[[PipelineState], None],
-    ) -> None:
-        self._question, self._mouth, self._link, self._log = question, mouth, link, log
-        self._settings, self._on_state = settings, on_state
-        self.playout = Playout(link, question.turn)
+    def __init__(self, question: Question, parts: AnswerParts, resumed: Resumption | None = None) -> None:
+        """With ``resumed`` it goes on where another worker was, once ``go_on`` was called."""
+        self._question, self._parts = question, parts
+        self._mouth, self._link, self._log = parts.mouth, parts.link, parts.log
+        self.playout = Playout(parts.link, question.turn, resumed)
         self._watch = Stopwatch(speech_end=0.0)
         self._timed = self._all_made = self._broken = False
         self._noting: asyncio.Task[None] | None = None
         self._committed = asyncio.Event()
-        self._sayings: list[Saying] = []
-        self._failed: VoiceBackendError | None = None
+        self._may_play = self._committed
+        events = TextEvents(on_text=self._text_came, on_failed=self._report)
+        self._text = AnswerText(question, parts.settings, self._committed, events, resumed)
+        self._voice_failed: VoiceBackendError | None = None
         self._clock = asyncio.get_running_loop().time
+        if resumed is not None:
+            self._resume(resumed)
         self._task = asyncio.create_task(self._run(), name=f"turn-{question.turn}")
 
+    def _resume(self, resumed: Resumption) -> None:
+        snapshot = resumed.snapshot
+        if resumed.received_ms > 0:
+            self._watch.first_audio = self._clock()  # told already
+        if snapshot.committed:
+            self._may_play = asyncio.Event()
+            if snapshot.timed:
+                self.commit(speech_end=snapshot.speech_end, decided=snapshot.decided)
+            self._committed.set()
+
     def __repr__(self) -> str:
-        return f"<Answer {self.turn} [{len(self._sayings)} clauses, {self.playout!r}]>"
+        return f"<Answer {self.turn} [{len(self._text.sayings)} clauses, {self.playout!r}]>"
 
     @property
     def turn(self) -> int:
@@ -75,17 +81,17 @@ class Answer:
     @property
     def failed(self) -> bool:
         """Tell whether the agent or its voice failed."""
-        return self._failed is not None
+        return self._voice_failed is not None or self._text.failed is not None
 
     @property
     def said(self) -> str:
         """Return the text of what has begun to be spoken."""
-        return written(self._sayings)
+        return written(self._text.sayings)
 
     @property
     def interruptible(self) -> bool:
         """Tell whether the caller may cut off what is being said now."""
-        begun = [saying for saying in self._sayings if saying.start_ms is not None]
+        begun = [saying for saying in self._text.sayings if saying.start_ms is not None]
         played_ms = self.playout.played_ms()
         now = [saying for saying in begun if (saying.start_ms or 0.0) <= played_ms < _end_ms(saying)] or begun[-1:]
         return all(saying.clause.interruptible for saying in now)
@@ -95,13 +101,39 @@ class Answer:
         """Return the seconds of it that are still to be heard; None while it is being made."""
         if not self._all_made:
             return None
-        return max(0.0, sum(saying.made_ms for saying in self._sayings) - self.playout.played_ms()) / 1000
+        return max(0.0, sum(saying.made_ms for saying in self._text.sayings) - self.playout.played_ms()) / 1000
 
     def commit(self, *, speech_end: float, decided: float) -> None:
         """Let it be heard: the turn is over. Times are seconds of the loop's clock."""
         self._watch.speech_end, self._watch.decided, self._watch.transcribed = speech_end, decided, self._clock()
         self._timed = True
         self._committed.set()
+
+    @property
+    def committed(self) -> bool:
+        """Whether it may be heard."""
+        return self._committed.is_set()
+
+    def abandon(self) -> list[asyncio.Task[None]]:
+        """Return the tasks that are to end without a word: another worker goes on."""
+        return [self._task] if self._noting is None else [self._task, self._noting]
+
+    def go_on(self) -> None:
+        """Let what another worker began be heard further."""
+        if self._committed.is_set():
+            self._may_play.set()
+
+    def snapshot(self) -> AnswerSnapshot:
+        """Return it as another worker has to know it."""
+        return replace(
+            self._text.snapshot(),
+            committed=self._committed.is_set(),
+            timed=self._timed,
+            speech_end=round(self._watch.speech_end, 3),
+            decided=round(self._watch.decided, 3),
+            sent_ms=round(self.playout.sent_ms, 1),
+            base_ms=round(self.playout.base_ms, 1),
+        )
 
     def announce(self) -> None:
         """Let it be heard: nobody asked."""
@@ -122,13 +154,13 @@ class Answer:
         elif self._committed.is_set():
             played_ms = await self.playout.heard_ms()
             await self._voice_cut_off(played_ms)
-            text = heard(self._sayings, played_ms)
+            text = heard(self._text.sayings, played_ms)
             await self._note(text, interrupted=True)
             logger.info("turn interrupted", extra={"turn": self.turn, "characters": len(text)})
 
     async def _voice_cut_off(self, played_ms: float) -> None:
-        if self._sayings:
-            await self._mouth.cut_off(_played_of(self._sayings[-1], played_ms))
+        if self._text.sayings:
+            await self._mouth.cut_off(_played_of(self._text.sayings[-1], played_ms))
 
     async def _run(self) -> None:
         """Answer; an agent that fails costs the turn, not the session."""
@@ -138,64 +170,23 @@ class Answer:
             except* Exception as group:
                 logger.exception("speech failed", extra={"turn": self.turn})
                 self._broken = True
-                self._failed = as_error(_first(group)) or PipelineError("speech", "speech synthesis failed")
+                self._voice_failed = as_error(_first(group)) or PipelineError("speech", "speech synthesis failed")
                 await self._committed.wait()
-                await self._report(self._failed)
-            said = heard(self._sayings, self.playout.sent_ms) if self._broken else written(self._sayings)
+                await self._report(self._voice_failed)
+            said = heard(self._text.sayings, self.playout.sent_ms) if self._broken else written(self._text.sayings)
             self._noting = asyncio.create_task(self._note(said), name=f"note-{self.turn}")
             await asyncio.shield(self._noting)
-            logger.info("turn answered", extra={"turn": self.turn, "clauses": len(self._sayings)})
+            logger.info("turn answered", extra={"turn": self.turn, "clauses": len(self._text.sayings)})
 
     async def _speak(self) -> None:
-        async with aclosing(self._clauses()) as clauses:
-            await self._mouth.say(self.playout, clauses, self, may_play=self._committed)
-
-    async def _clauses(self) -> AsyncGenerator[Clause, None]:
-        cutter = ClauseCutter(normalise=self._settings.normalise)
-        try:
-            async for clause in self._cut_up(cutter):
-                yield clause
-        except VoiceBackendError as error:
-            self._failed = error
-        except Exception as error:
-            logger.exception("agent's text could not be spoken", extra={"turn": self.turn})
-            self._failed = AgentError("agent", type(error).__name__)
-        if self._failed is not None:
-            logger.warning("agent failed", extra={"turn": self.turn, "error_code": str(self._failed.code)})
-            await self._committed.wait()
-            await self._report(self._failed)
-            for clause in [*cutter.flush(), *self._fixed(self._settings.apology)]:
-                yield clause
-
-    async def _cut_up(self, cutter: ClauseCutter) -> AsyncGenerator[Clause, None]:
-        filler = self._settings.filler
-        after_s = None if filler.after is None else filler.after.total_seconds()
-        text = filler.texts[self.turn % len(filler.texts)]
-        async with aclosing(patiently(self._question.deltas(), after_s, text, self._committed)) as deltas:
-            async for delta in deltas:
-                if isinstance(delta, Slow):
-                    for clause in self._fixed(delta.text):
-                        yield clause
-                    continue
-                if self._watch.first_text is None:
-                    self._watch.first_text = self._clock()
-                for clause in cutter.push(delta):
-                    yield clause
-        for clause in cutter.flush():
-            yield clause
-        if any(saying.clause.text for saying in self._sayings) and not any(s.clause.spoken for s in self._sayings):
-            raise AgentError("agent", "nothing in the answer can be spoken")
-
-    def _fixed(self, text: str | None) -> list[Clause]:
-        """Return the clauses of a text of ours."""
-        cutter = ClauseCutter(normalise=self._settings.normalise)
-        return [*cutter.push(text), *cutter.flush()] if text else []
+        async with aclosing(self._text.stream()) as sayings:
+            await self._mouth.say(self.playout, sayings, self, may_play=self._may_play)
 
     # Progress, as the mouth reports it
 
     def clause_ready(self, saying: Saying) -> None:
-        """Keep what is being made."""
-        self._sayings.append(saying)
+        """Note when the first clause was ready."""
+        del saying
         if self._watch.first_clause is None:
             self._watch.first_clause = self._clock()
 
@@ -203,13 +194,18 @@ class Answer:
         """Tell the caller's side what is being said, and at the first clause, how long it took."""
         if self._watch.first_audio is None:
             self._watch.first_audio = self._clock()
-            self._on_state(PipelineState.SPEAKING)
+            self._parts.on_state(PipelineState.SPEAKING)
             self._link.event(AudioStart(turn=self.turn))
             if self._timed:
                 self._watch.record()
                 self._link.event(Turn(turn=self.turn, latency_ms=self._watch.latency()))
         if saying.clause.text:
             self._link.event(Transcript(role="agent", text=saying.clause.text, final=False, turn=self.turn))
+        self._parts.on_progress()
+
+    def clause_made(self) -> None:
+        """Its length is known: a successor needs that."""
+        self._parts.on_progress()
 
     def all_made(self) -> None:
         """Note that its length is known."""
@@ -219,6 +215,10 @@ class Answer:
         """Tell the caller's side that the turn's audio is complete."""
         if self._watch.first_audio is not None:
             self._link.event(AudioEnd(turn=self.turn))
+
+    def _text_came(self) -> None:
+        if self._watch.first_text is None:
+            self._watch.first_text = self._clock()
 
     async def _report(self, failed: VoiceBackendError) -> None:
         """Record and tell that the agent, or its voice, failed."""
@@ -250,7 +250,7 @@ def _end_ms(saying: Saying) -> float:
 
 
 def _played_of(saying: Saying, played_ms: float) -> float:
-    return 0.0 if saying.start_ms is None else max(0.0, played_ms - saying.start_ms)
+    return 0.0 if saying.start_ms is None else max(0.0, played_ms - saying.start_ms - saying.resumed_ms)
 
 
 def _first(error: BaseException) -> BaseException:

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 
 from voicebackend.audio import PIPELINE_RATE
-from voicebackend.conversation import Conversation
-from voicebackend.interfaces import TransportLink
-from voicebackend.session import PipelineState
 from worker.pipelines.announcement import Announcement
 from worker.pipelines.answer import Answer
-from worker.pipelines.mouth import Mouth
-from worker.pipelines.parts import Log
+from worker.pipelines.answer_parts import AnswerParts
 from worker.pipelines.saying import Saying
 from worker.speech.clauses import Clause
 
@@ -23,18 +19,8 @@ JOIN_S = 0.3
 class Clip(Answer):
     """Plays pieces of 16 kHz PCM from a queue until no more come; ``cut`` drops those that wait in it."""
 
-    def __init__(
-        self,
-        turn: int,
-        pieces: asyncio.Queue[bytes],
-        *,
-        mouth: Mouth,
-        link: TransportLink,
-        log: Log,
-        settings: Conversation,
-        on_state: Callable[[PipelineState], None],
-    ) -> None:
-        super().__init__(Announcement(turn, ""), mouth=mouth, link=link, log=log, settings=settings, on_state=on_state)
+    def __init__(self, turn: int, pieces: asyncio.Queue[bytes], parts: AnswerParts) -> None:
+        super().__init__(Announcement(turn, ""), parts)
         self._pieces = pieces
 
     def cut(self) -> asyncio.Task[None]:
@@ -45,6 +31,7 @@ class Clip(Answer):
 
     async def _speak(self) -> None:
         saying = Saying(Clause("", "", ()))
+        self._text.sayings.append(saying)
         await self._mouth.play(
             self.playout, saying, self._audio(), self, sample_rate=PIPELINE_RATE, may_play=self._committed
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,12 +16,14 @@ from voicebackend.interfaces import Pipeline, TransportLink
 from voicebackend.session import PIPELINE_TRANSITIONS, PipelineState, advance
 from voicebackend.streams import Frame
 from voicebackend.telemetry import ERROR_CODE, errors_total, frames_dropped
+from worker.pipelines.answer_parts import AnswerParts
 from worker.pipelines.clip import Clip
-from worker.pipelines.floor import Floor
 from worker.pipelines.hearing import Heard, Hearing, Utterance
 from worker.pipelines.mouth import Mouth
 from worker.pipelines.parts import Agent, Log
 from worker.pipelines.presence import Presence
+from worker.pipelines.resumable_floor import ResumableFloor
+from worker.pipelines.waiting_queue import WaitingQueue
 from worker.turns.silence import Silence
 
 logger = logging.getLogger(__name__)
@@ -39,24 +41,29 @@ class Dialogue(Pipeline):
         self, *, mouth: Mouth, link: TransportLink, log: Log, agent: Agent | None, conversation: Conversation
     ) -> None:
         self._link, self._log, self._settings = link, log, conversation
-        self._mouth = mouth
-        self._floor = Floor(
+        self.on_progress: Callable[[], None] = _nothing
+        """Called when something happened that a successor must know soon."""
+        self.place_of: Callable[[int], Mapping[str, int]] = lambda number: {}
+        """Returns what the log is to say of where a numbered frame of caller audio lies in the lane."""
+        self._parts = AnswerParts(
             mouth=mouth,
             link=link,
             log=log,
-            agent=agent,
             settings=conversation,
             on_state=self._to,
-            on_free=self._freed,
+            on_progress=lambda: self.on_progress(),  # noqa: PLW0108 - who that is comes later
         )
+        self._floor = ResumableFloor(self._parts, agent, self._freed)
         silence = Silence(conversation, asyncio.get_running_loop().time())
         self._presence = Presence(silence, prompt=self._prompt, part=self._part)
         self._state = PipelineState.IDLE
         self._turn = 0
-        self._greeted = False
+        self._greeted = self._held = self._away = False
         self._waiting: Utterance | None = None
+        self._asking: tuple[int, Utterance] | None = None
+        """A turn whose words are being noted down, before they are answered."""
         self._answering = asyncio.Lock()
-        self._clips: asyncio.Queue[bytes] = asyncio.Queue(MAX_ANNOUNCEMENTS)
+        self._clips: WaitingQueue[bytes] = WaitingQueue(MAX_ANNOUNCEMENTS)
         self._tasks: set[asyncio.Task[None]] = set()
         self._running: list[asyncio.Task[str]] = []
 
@@ -66,7 +73,8 @@ class Dialogue(Pipeline):
             asyncio.create_task(self._listen(), name="ear"),
             asyncio.create_task(self._presence.run(), name="presence"),
         ]
-        self._to(PipelineState.LISTENING)
+        if self._state is PipelineState.IDLE:
+            self._to(PipelineState.LISTENING)
 
     async def wait(self) -> str:
         """Return why the call is to end, or raise when the ear fails."""
@@ -81,9 +89,9 @@ class Dialogue(Pipeline):
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._floor.aclose()
 
-    def push(self, pcm: bytes) -> None:
-        """Take caller audio."""
-        self._ear.push(pcm)
+    def push(self, pcm: bytes, *, again: bool = False) -> None:
+        """Take caller audio; ``again``: another worker had heard it."""
+        self._ear.push(pcm, again=again)
 
     def agent_frame(self, frame: Frame) -> None:
         """Take what the agent's task says."""
@@ -95,6 +103,7 @@ class Dialogue(Pipeline):
 
     def hold(self, on: bool) -> None:
         """Put the caller on hold, or take it off."""
+        self._held = on
         self._ear.deaf = on
         self._floor.hold(on)
         self._minded()
@@ -109,10 +118,11 @@ class Dialogue(Pipeline):
 
     def greet(self) -> None:
         """Tell a caller who has just connected what the conversation is doing; the first time, greet."""
+        self._away = False
         self._link.event(State(state=self._state))
         if self._greeted:
             self._floor.again()
-            self._floor.hold(self._ear.deaf)
+            self._floor.hold(self._held)
             self._minded()
         else:
             self._greeted = True
@@ -122,6 +132,7 @@ class Dialogue(Pipeline):
 
     def left(self) -> None:
         """Stand still until the caller is back."""
+        self._away = True
         self._floor.hold(True)
         self._presence.active()
 
@@ -167,6 +178,7 @@ class Dialogue(Pipeline):
             return
         before = f"{self._waiting.text} " if self._waiting else ""
         self._waiting = replace(utterance, text=before + utterance.text)
+        self.on_progress()
         await self._answer()
 
     async def _answer(self) -> None:
@@ -177,19 +189,28 @@ class Dialogue(Pipeline):
             if utterance is None or self._floor.taken:
                 return
             self._waiting = None
-            turn = self._next_turn()
-            self._to(PipelineState.PROCESSING)
-            if await self._note(Transcript(role="user", text=utterance.text, final=True, turn=turn)):
+            await self._ask(self._next_turn(), utterance)
+
+    async def _ask(self, turn: int, utterance: Utterance, *, noted: bool = False) -> None:
+        """Note it down, unless that was done, then have it answered."""
+        self._asking = turn, utterance
+        self._to(PipelineState.PROCESSING)
+        said = Transcript(role="user", text=utterance.text, final=True, turn=turn)
+        try:
+            if noted or await self._note(said, **self.place_of(utterance.last)):
                 await self._reply(turn, utterance)
             else:
                 self._floor.nothing()
                 self._freed()
+        finally:
+            self._asking = None
+            self.on_progress()
 
-    async def _note(self, said: Transcript) -> bool:
+    async def _note(self, said: Transcript, **extra: int) -> bool:
         """Tell the caller's side what the caller said, and the log; tell whether the log knows it."""
         self._link.event(said)
         try:
-            await self._log.event(said)
+            await self._log.event(said, **extra)
         except VoiceBackendError as error:
             self._link.event(Error(code=error.code, message=error.message))
             return False
@@ -210,6 +231,7 @@ class Dialogue(Pipeline):
         if self._floor.taken or self._answering.locked():
             return False
         self._floor.announce(self._next_turn(), text)
+        self.on_progress()
         self._minded()
         return True
 
@@ -248,15 +270,7 @@ class Dialogue(Pipeline):
         return self._answering.locked() or self._waiting is not None or self._floor.guessing
 
     def _play_clip(self) -> None:
-        clip = Clip(
-            self._next_turn(),
-            self._clips,
-            mouth=self._mouth,
-            link=self._link,
-            log=self._log,
-            settings=self._settings,
-            on_state=self._to,
-        )
+        clip = Clip(self._next_turn(), self._clips, self._parts)
         self._floor.take(clip)
         clip.announce()
 
@@ -274,3 +288,7 @@ class Dialogue(Pipeline):
         if following is not self._state:
             self._state = following
             self._link.event(State(state=following))
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 
 from voicebackend import conversation
@@ -15,7 +15,10 @@ from voicebackend.hooks import Stage
 from voicebackend.interfaces import Engines, Recognition, SttStream, TurnEvidence
 from voicebackend.telemetry import span
 from worker.pipelines.hearing import Heard, Listener, Utterance
-from worker.pipelines.intake import Intake
+from worker.pipelines.intake import Intake, Piece
+from worker.pipelines.judgement import probability
+from worker.pipelines.recall import Recall
+from worker.pipelines.snapshot import EarSnapshot
 from worker.processors import Processors
 from worker.turns.endpointing import Decision, Endpointing, Hearing
 from worker.turns.habits import Habits
@@ -24,12 +27,8 @@ from worker.turns.waiting import waiting
 
 logger = logging.getLogger(__name__)
 
-PREROLL_S = 0.5
-"""Seconds kept from before speech was noticed."""
-DETECTOR_S = 0.3
-"""Seconds that a turn detector has."""
-EVIDENCE_S = 8.0
-"""Seconds of an utterance that a turn detector is shown."""
+FLUSH_S = 1.0
+"""Seconds that a recogniser has for what was said up to a pause, when that is heard again faster than it was said."""
 MAX_FAILURES = 3
 """Failures of the recogniser in a row that the session survives."""
 REST_S = 0.2
@@ -51,6 +50,11 @@ class _Judged:
     probability: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class _CaughtUp:
+    """All that another worker's ear had heard was heard again."""
+
+
 class Ear:
     """Runs as one task; ``push`` is called from the lane's reader and never waits."""
 
@@ -64,9 +68,11 @@ class Ear:
         self._noise = engines.noise.stream() if engines.noise else None
         self._settings, self._habits, self._hush = settings, Habits(), Hush()
         self._endpointing = Endpointing(engines.vad.profile, settings)
-        self._intake: Intake[_Judged] = Intake()
-        self._recent: deque[bytes] = deque()
-        self._recent_bytes = 0
+        self._intake: Intake[_Judged | _CaughtUp] = Intake()
+        self._recall, self._before = Recall(), EarSnapshot()
+        self._pushed = 0
+        self._again = False
+        self._flush_done = asyncio.Event()
         self._text = ""
         self._settled = self._flushed = False
         self._flushed_ago_s = math.inf
@@ -81,10 +87,27 @@ class Ear:
         """Whether the caller is within a turn."""
         return self._endpointing.hearing is not Hearing.QUIET
 
-    def push(self, pcm: bytes) -> None:
-        """Take caller audio."""
-        if not self.deaf:
-            self._intake.push(pcm)
+    def push(self, pcm: bytes, *, again: bool = False) -> None:
+        """Take caller audio; ``again``: another worker had heard it."""
+        self._pushed += 1
+        if again or not self.deaf:
+            self._intake.push(pcm, self._pushed, again=again)
+
+    def snapshot(self) -> EarSnapshot:
+        """Return from where another ear must hear again."""
+        return self._recall.snapshot(self._intake.oldest or self._pushed + 1, self._before)
+
+    def restore(self, snapshot: EarSnapshot) -> None:
+        """Before ``run``: be about to hear again; what was recognised before that is kept."""
+        self._again = True
+        if snapshot.text:
+            self._before, self._text = snapshot, snapshot.text
+            self._endpointing.resume(snapshot.speech_s)
+            self._recall.begin()
+
+    def heard_again(self) -> None:
+        """Hear that from now on audio is new."""
+        self._intake.note(_CaughtUp())
 
     async def run(self) -> None:
         """Listen until cancelled; a recogniser that fails costs what was being said.
@@ -112,6 +135,9 @@ class Ear:
                 item = await self._intake.next(in_turn=self.hears_speech)
                 if isinstance(item, _Judged):
                     await self._act(stt, self._decide(item))
+                elif isinstance(item, _CaughtUp):
+                    self._again = False
+                    self._listener.caught_up()
                 else:
                     await self._hear(stt, item)
         finally:
@@ -121,11 +147,13 @@ class Ear:
 
     def _recognised(self, recognition: Recognition) -> None:
         """Take what the recogniser reports; what it flushed is judged."""
-        self._text = recognition.text
-        if recognition.text:
-            self._listener.partial(recognition.text)
+        self._text = self._whole(recognition.text)
+        if self._text and not self._again:
+            self._listener.partial(self._text)
         if recognition.flushed:
+            self._recall.flushed(recognition.text)
             self._flushed = True
+            self._flush_done.set()
             self._settle()
         if self.hears_speech:
             self._listener.hears(self._heard())
@@ -136,20 +164,27 @@ class Ear:
             self._settled = True
             self._judging = asyncio.create_task(self._judge(self._pauses), name="end-of-turn")
 
-    async def _hear(self, stt: SttStream, pcm: bytes) -> None:
+    def _whole(self, text: str) -> str:
+        """Return what was recognised with what another worker had recognised of the same utterance."""
+        return f"{self._before.text} {text}".strip() if self._before.text else text
+
+    async def _hear(self, stt: SttStream, piece: Piece) -> None:
+        pcm = piece.pcm
         if self._processors:
             pcm = await self._processors.process(pcm, stage=Stage.PRE_STT, sample_rate=PIPELINE_RATE)
         clean = self._noise.process(pcm) if self._noise else pcm
-        self._keep(clean)
+        self._recall.keep(piece.number, clean, in_turn=self.hears_speech)
         if self.hears_speech:
             await stt.push(clean)
         await self._hear_hush(stt, clean)
-        for probability in await self._vad.judge(clean):
+        for voiced in await self._vad.judge(clean):
             silence_s = self._endpointing.silence_s
-            decision = self._endpointing.step(probability, self._vad_engine.frame_s)
+            decision = self._endpointing.step(voiced, self._vad_engine.frame_s)
             if decision is Decision.RESUMED:
                 self._habits.went_on(silence_s)
             await self._act(stt, decision)
+        if self._endpointing.hearing is Hearing.SPEECH and self._recall.needs_flush(loud=self._hush.loud):
+            await self._flush(stt)
         if self.hears_speech:
             self._listener.hears(self._heard())
 
@@ -163,6 +198,8 @@ class Ear:
     async def _flush(self, stt: SttStream) -> None:
         """Have all that was said so far recognised."""
         self._flushed, self._flushed_ago_s = False, 0.0
+        self._flush_done.clear()
+        self._recall.flushing(self._endpointing.speech_s)
         await stt.pause()
 
     async def _act(self, stt: SttStream, decision: Decision | None) -> None:
@@ -171,10 +208,13 @@ class Ear:
                 self._text = ""
                 self._hush.reset()
                 self._flushed_ago_s = math.inf
-                await stt.push(b"".join(self._recent))
+                self._recall.begin()
+                await stt.push(self._recall.audio)
             case Decision.PAUSED:
                 self._pauses += 1
-                if self._settings.eager and self._flushed_ago_s <= self._endpointing.silence_s + LINGER_S:
+                if self._again:
+                    await self._act(stt, await self._judge_now(stt))
+                elif self._settings.eager and self._flushed_ago_s <= self._endpointing.silence_s + LINGER_S:
                     self._settle()  # nothing was said since
                 else:
                     await self._flush(stt)
@@ -195,6 +235,14 @@ class Ear:
     async def _judge(self, pause: int) -> None:
         """Ask the turn detector about this pause; the answer waits its turn among the audio."""
         self._intake.note(_Judged(pause, await self._probability()))
+
+    async def _judge_now(self, stt: SttStream) -> Decision | None:
+        """Judge a pause before more is heard: what is heard again does not take the time in which that happens."""
+        await self._flush(stt)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._flush_done.wait(), FLUSH_S)
+        self._settled = self._flushed
+        return await self._may_end()
 
     async def _may_end(self) -> Decision | None:
         """Nobody has judged this pause in time: now it must be."""
@@ -221,17 +269,10 @@ class Ear:
         return decision
 
     async def _probability(self) -> float | None:
-        """Ask the turn detector; without one, whoever is silent has finished, and if it fails nobody knows."""
-        if self._engines.turn is None:
-            return 1.0
+        """Ask the turn detector about what was said."""
         silence_s = self._endpointing.silence_s
-        evidence = TurnEvidence(text=self._text, silence_s=silence_s, audio=b"".join(self._recent))
-        try:
-            async with asyncio.timeout(DETECTOR_S):
-                return await self._engines.turn.end_of_turn(evidence)
-        except Exception:
-            logger.exception("turn detector failed; silence and words decide")
-            return None
+        evidence = TurnEvidence(text=self._text, silence_s=silence_s, audio=self._recall.audio)
+        return await probability(self._engines.turn, evidence)
 
     def _stop_judging(self) -> None:
         if self._judging is not None:
@@ -246,11 +287,11 @@ class Ear:
             final = await self._finish(stt)
             logger.info("speech recognised", extra={"engine": self._stt_engine.name, "characters": len(final.text)})
         self._failures = 0
+        text, last = self._whole(final.text.strip()), self._recall.last
         self._reset()
-        text = final.text.strip()
         if text:
             times = {"speech_end": decided - silence_s, "decided": decided}
-            await self._listener.said(Utterance(text=text, speech_s=max(0.0, speech_s - silence_s), **times))
+            await self._listener.said(Utterance(text=text, speech_s=max(0.0, speech_s - silence_s), last=last, **times))
         else:
             self._listener.said_nothing()
 
@@ -259,8 +300,8 @@ class Ear:
         self._endpointing.reset()
         self._vad.reset()
         self._settled = False
-        self._recent.clear()
-        self._recent_bytes = 0
+        self._recall.end()
+        self._before = EarSnapshot()
 
     async def _finish(self, stt: SttStream) -> Recognition:
         try:
@@ -273,10 +314,3 @@ class Ear:
         at = self._endpointing
         spoken_s = max(0.0, at.speech_s - at.silence_s)
         return Heard(speech_s=spoken_s, text=self._text, silence_s=at.silence_s, settled=self._settled)
-
-    def _keep(self, pcm: bytes) -> None:
-        self._recent.append(pcm)
-        self._recent_bytes += len(pcm)
-        limit = EVIDENCE_S if self.hears_speech else PREROLL_S
-        while self._recent and self._recent_bytes - len(self._recent[0]) > limit * _BYTES_PER_S:
-            self._recent_bytes -= len(self._recent.popleft())

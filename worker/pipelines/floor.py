@@ -7,15 +7,13 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from voicebackend.conversation import Conversation
-from voicebackend.interfaces import TransportLink
 from voicebackend.session import PipelineState
 from voicebackend.streams import Frame
 from worker.pipelines.announcement import Announcement
 from worker.pipelines.answer import Answer
+from worker.pipelines.answer_parts import AnswerParts
 from worker.pipelines.hearing import Heard, Utterance
-from worker.pipelines.mouth import Mouth
-from worker.pipelines.parts import Agent, Log, Question
+from worker.pipelines.parts import Agent, Question
 from worker.turns.barge_in import PLAYING, Overlap, Playing, Verdict, is_answer, verdict
 from worker.turns.speculation import MAX_GUESSES, close_enough
 
@@ -35,7 +33,7 @@ class _Onset:
 
 
 @dataclass(frozen=True, slots=True)
-class _Guess:
+class Guess:
     """An answer to what the caller seems to have said."""
 
     text: str
@@ -45,27 +43,17 @@ class _Guess:
 class Floor:
     """One session's. Nothing here waits; ``settled`` does, for what an interruption leaves to be noted down."""
 
-    def __init__(
-        self,
-        *,
-        mouth: Mouth,
-        link: TransportLink,
-        log: Log,
-        agent: Agent | None,
-        settings: Conversation,
-        on_state: Callable[[PipelineState], None],
-        on_free: Callable[[], None],
-    ) -> None:
-        self._mouth, self._link, self._log, self._agent = mouth, link, log, agent
-        self._settings, self._on_state, self._on_free = settings, on_state, on_free
+    def __init__(self, parts: AnswerParts, agent: Agent | None, on_free: Callable[[], None]) -> None:
+        self._parts, self._agent, self._on_free = parts, agent, on_free
+        self._settings = parts.settings
         self._answer: Answer | None = None
         self._cut: Answer | None = None
         self._playing = Playing.ON
         self._onset: _Onset | None = None
         self._known: tuple[object, ...] = ()
-        self._guess: _Guess | None = None
+        self._guess: Guess | None = None
         self._guesses = 0
-        self._cutting: set[asyncio.Task[None]] = set()
+        self._cutting: dict[asyncio.Task[None], Answer] = {}
         self._on_hold = False
 
     def __repr__(self) -> str:
@@ -158,7 +146,7 @@ class Floor:
         if answer is not None:
             self._cut = answer
             self._end(answer)
-            self._on_state(PipelineState.LISTENING)
+            self._parts.on_state(PipelineState.LISTENING)
 
     def give_way(self) -> None:
         """Silence the agent, if the caller may stop it."""
@@ -187,7 +175,8 @@ class Floor:
         self._drop_guess()
         self._guesses += 1
         question = self._agent.ask(turn, text, speculative=True)
-        self._guess = _Guess(text, self._begin(question))
+        self._guess = Guess(text, self._begin(question))
+        self._parts.on_progress()
 
     def goes_on(self, text: str) -> None:
         """Drop the guess if the caller says something else."""
@@ -223,22 +212,18 @@ class Floor:
         await self.settled()
 
     def _begin(self, question: Question) -> Answer:
-        return Answer(
-            question,
-            mouth=self._mouth,
-            link=self._link,
-            log=self._log,
-            settings=self._settings,
-            on_state=self._on_state,
-        )
+        return Answer(question, self._parts)
 
     def take(self, answer: Answer) -> None:
         """Give an answer the floor; what has it is cut off."""
         self.interrupt()
-        self._answer, self._playing, self._onset = answer, Playing.ON, None
-        answer.task.add_done_callback(lambda _: self._done(answer))
+        self._hand(answer)
         if self._on_hold:
             self._do(Verdict.HOLD)
+
+    def _hand(self, answer: Answer) -> None:
+        self._answer, self._playing, self._onset = answer, Playing.ON, None
+        answer.task.add_done_callback(lambda _: self._done(answer))
 
     def _done(self, answer: Answer) -> None:
         if not answer.task.cancelled() and answer.task.exception() is not None:
@@ -252,18 +237,19 @@ class Floor:
         guess, self._guess = self._guess, None
         self._drop(guess)
 
-    def _drop(self, guess: _Guess | None) -> None:
+    def _drop(self, guess: Guess | None) -> None:
         if guess is not None:
             logger.info("guess dropped", extra={"turn": guess.answer.turn})
             self._end(guess.answer)
 
     def _end(self, answer: Answer) -> None:
         cutting = answer.cut()
-        self._cutting.add(cutting)
-        cutting.add_done_callback(self._cutting.discard)
+        self._cutting[cutting] = answer
+        cutting.add_done_callback(self._cutting.pop)
+        self._parts.on_progress()
 
 
-def _is_right(guess: _Guess, turn: int, text: str) -> bool:
+def _is_right(guess: Guess, turn: int, text: str) -> bool:
     return guess.answer.turn == turn and not guess.answer.failed and close_enough(guess.text, text)
 
 

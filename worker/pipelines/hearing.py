@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from voicebackend.errors import VoiceBackendError
+from worker.pipelines.snapshot import EarSnapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,8 @@ class Utterance:
     """When the last voiced audio was heard; seconds of the loop's clock."""
     decided: float
     """When the turn was taken to be over; seconds of the loop's clock."""
+    last: int = 0
+    """Number of the last frame of caller audio that was heard of it."""
 
 
 class Hearing(Protocol):
@@ -46,8 +49,18 @@ class Hearing(Protocol):
         """Whether the caller is within a turn."""
         ...
 
-    def push(self, pcm: bytes) -> None:
-        """Take caller audio; never waits."""
+    def push(self, pcm: bytes, *, again: bool = False) -> None:
+        """Take caller audio; never waits. ``again``: another worker had heard it, so it is heard on hold, too."""
+
+    def snapshot(self) -> EarSnapshot:
+        """Return from where another ear must hear again."""
+        ...
+
+    def restore(self, snapshot: EarSnapshot) -> None:
+        """Before ``run``: be about to hear again from where another ear says."""
+
+    def heard_again(self) -> None:
+        """Hear that from now on audio is new; the listener hears of it when all before was heard."""
 
     async def run(self) -> None:
         """Listen until cancelled, or until there is nothing more to hear."""
@@ -64,6 +77,9 @@ class Listener(Protocol):
 
     def may_be_over(self, text: str) -> None:
         """The caller has paused after something that sounds finished."""
+
+    def caught_up(self) -> None:
+        """All that another worker's ear had heard was heard again."""
 
     async def said(self, utterance: Utterance) -> None:
         """A turn is over."""

@@ -3,34 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
-from voicebackend.conversation import Conversation
 from voicebackend.events import Transcript
-from voicebackend.interfaces import TransportLink
-from voicebackend.session import PipelineState
 from worker.pipelines.announcement import Announcement
 from worker.pipelines.answer import Answer
+from worker.pipelines.answer_parts import AnswerParts
 from worker.pipelines.model_turn import ModelTurn
-from worker.pipelines.mouth import Mouth
-from worker.pipelines.parts import Log
 
 
 class ModelAnswer(Answer):
     """Like any other answer, but nobody is asked, and audio and text come together."""
 
-    def __init__(
-        self,
-        turn: int,
-        said: ModelTurn,
-        *,
-        mouth: Mouth,
-        link: TransportLink,
-        log: Log,
-        settings: Conversation,
-        on_state: Callable[[PipelineState], None],
-    ) -> None:
-        super().__init__(Announcement(turn, ""), mouth=mouth, link=link, log=log, settings=settings, on_state=on_state)
+    def __init__(self, turn: int, said: ModelTurn, parts: AnswerParts) -> None:
+        super().__init__(Announcement(turn, ""), parts)
         self._model = said
         said.on_text = self._more
 
@@ -46,6 +31,7 @@ class ModelAnswer(Answer):
 
     async def _speak(self) -> None:
         said = self._model
+        self._text.sayings.append(said.saying)
         await self._mouth.relay(self.playout, said.saying, said.audio(), self, may_play=self._committed)
 
     def _more(self, text: str) -> None:

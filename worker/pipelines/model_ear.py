@@ -14,11 +14,14 @@ from voicebackend.telemetry import frames_dropped
 from worker.pipelines.hearing import Heard, Listener, Utterance
 from worker.pipelines.model_turn import MAX_TEXT
 from worker.pipelines.model_voice import ModelVoice
+from worker.pipelines.snapshot import EarSnapshot
 from worker.processors import Processors
 from worker.turns.barge_in import UNDECIDED_S
 
 QUEUE_FRAMES = 300
 """Caller frames that may wait for the model: 6 s; then the oldest go."""
+BEFORE_FRAMES = 50
+"""Caller frames from before the model noticed speech that another one must hear: 1 s."""
 TICK_S = 0.05
 """Seconds between two looks at how long the caller has been speaking, or silent."""
 
@@ -52,6 +55,7 @@ class ModelEar:
         self._speech: _Speech | None = None
         self._speaks = asyncio.Event()
         self._late = False
+        self._pushed = self._noticed = 0
         self.deaf = False
         """Audio is not heard: the caller is on hold."""
 
@@ -60,14 +64,28 @@ class ModelEar:
         """Whether the caller is within a turn."""
         return self._speech is not None
 
-    def push(self, pcm: bytes) -> None:
-        """Take caller audio."""
-        if self.deaf:
+    def push(self, pcm: bytes, *, again: bool = False) -> None:
+        """Take caller audio; ``again``: another worker had heard it."""
+        self._pushed += 1
+        if self.deaf and not again:
             return
         if self._frames.qsize() >= QUEUE_FRAMES:
             self._frames.get_nowait()
             frames_dropped.add(1, {"where": "s2s"})
         self._frames.put_nowait(pcm)
+
+    def snapshot(self) -> EarSnapshot:
+        """Return from where another ear must hear again: a little before the model noticed speech."""
+        if self._speech is None:
+            return EarSnapshot(first=self._pushed + 1)
+        return EarSnapshot(first=max(1, self._noticed - BEFORE_FRAMES), in_turn=True)
+
+    def restore(self, snapshot: EarSnapshot) -> None:
+        """Take nothing over: the model is a new one, and hears again."""
+
+    def heard_again(self) -> None:
+        """Tell at once: what the model makes of it comes when it comes."""
+        self._listener.caught_up()
 
     async def run(self) -> None:
         """Listen until the model hangs up.
@@ -154,7 +172,7 @@ class ModelEar:
 
     def _begin(self) -> _Speech:
         if self._speech is None:
-            self._speech = _Speech(self._clock())
+            self._speech, self._noticed = _Speech(self._clock()), self._pushed
             self._speaks.set()
         return self._speech
 

@@ -18,9 +18,9 @@ from voicebackend.levels import Limiter
 from voicebackend.retry import RetryPolicy
 from voicebackend.telemetry import span
 from worker.pipelines.playout import Playout
+from worker.pipelines.resumption import forget_unsaid
 from worker.pipelines.saying import Saying
 from worker.processors import Processors
-from worker.speech.clauses import Clause
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +44,9 @@ class Progress(Protocol):
 
     def clause_begins(self, saying: Saying) -> None:
         """The next frame is the first of this clause."""
+
+    def clause_made(self) -> None:
+        """All of a clause's audio was made."""
 
     def all_made(self) -> None:
         """There is nothing more to synthesise."""
@@ -81,7 +84,7 @@ class Mouth:
         self._limiter = Limiter(self._rate)
 
     async def say(
-        self, playout: Playout, clauses: AsyncIterator[Clause], progress: Progress, *, may_play: asyncio.Event
+        self, playout: Playout, clauses: AsyncIterator[Saying], progress: Progress, *, may_play: asyncio.Event
     ) -> None:
         """Speak clauses as they come; returns when all has been played. Cancelling stops at once.
 
@@ -158,21 +161,22 @@ class Mouth:
 
     async def _synthesise(
         self,
-        clauses: AsyncIterator[Clause],
+        clauses: AsyncIterator[Saying],
         ready: asyncio.Queue[Piece | None],
         progress: Progress,
         may_play: asyncio.Event,
     ) -> None:
         self._tune()
-        async for clause in clauses:
-            saying = Saying(clause)
+        async for saying in clauses:
+            text = saying.unsaid
             progress.clause_ready(saying)
             await ready.put(Piece(saying=saying, pcm=b""))
             with span("tts.synthesize", provider=self._tts.name):
-                if clause.spoken:
+                if text:
                     await self._make(saying, ready)
-                logger.info("speech synthesised", extra={"engine": self._tts.name, "characters": len(clause.spoken)})
+                logger.info("speech synthesised", extra={"engine": self._tts.name, "characters": len(text)})
             saying.complete = True
+            progress.clause_made()
             await may_play.wait()
 
     async def _make(self, saying: Saying, ready: asyncio.Queue[Piece | None]) -> None:
@@ -183,7 +187,7 @@ class Mouth:
                 return await self._try(saying, ready)
             except VoiceBackendError as error:
                 delay = self._retry.delay_after(attempt, error, jitter=random.random())  # noqa: S311 - jitter
-                if delay is None or saying.made_ms:
+                if delay is None or saying.made_ms > saying.resumed_ms:
                     raise
                 logger.warning("voice failed, trying again", extra={"error_code": str(error.code), "attempt": attempt})
             await asyncio.sleep(delay)
@@ -191,11 +195,12 @@ class Mouth:
 
     async def _try(self, saying: Saying, ready: asyncio.Queue[Piece | None]) -> None:
         """Make one clause's audio at the caller's rate, after the processors."""
-        saying.words.clear()
-        async with aclosing(self._tts.synthesize(saying.clause.spoken)) as audio:  # type: ignore[type-var]
+        forget_unsaid(saying)
+        after_s = saying.resumed_ms / 1000
+        async with aclosing(self._tts.synthesize(saying.unsaid)) as audio:  # type: ignore[type-var]
             while (made := await _next(audio)) is not None:
                 if isinstance(made, WordTime):
-                    saying.words.append(made)
+                    saying.words.append(WordTime(made.word, made.start_s + after_s, made.end_s + after_s))
                     continue
                 for piece in _sliced(made):
                     await self._finish(saying, self._resampler.process(piece), ready)

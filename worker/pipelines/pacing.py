@@ -9,10 +9,10 @@ AHEAD_S = 0.5
 class Pacer:
     """Says how long to wait before the next frame of a turn, and how much has been heard if nobody says."""
 
-    def __init__(self) -> None:
-        self._ends_at: float | None = None
+    def __init__(self, sent_s: float = 0.0, ends_at: float | None = None) -> None:
+        self._ends_at = ends_at
         self._held_at: float | None = None
-        self.sent_s = 0.0
+        self.sent_s = sent_s
         """Seconds of audio sent."""
 
     @property

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from voicebackend.events import Message
 from voicebackend.streams import Frame
+from worker.pipelines.snapshot import QuestionSnapshot
 
 
 class Log(Protocol):
@@ -37,6 +38,10 @@ class Question(Protocol):
     async def cancel(self) -> None:
         """Say that the answer is no longer wanted."""
 
+    def snapshot(self, taken: int) -> QuestionSnapshot:
+        """Return what another worker needs to go on with it; so many of its deltas were taken."""
+        ...
+
 
 class Agent(Protocol):
     """Asks the session's agent."""
@@ -46,4 +51,16 @@ class Agent(Protocol):
 
         A turn can be asked several times; each time, the questions before are void.
         """
+        ...
+
+    def resume(self, snapshot: QuestionSnapshot) -> Question:
+        """Return a question that another worker asked: it is not asked again if somebody is at work on it."""
+        ...
+
+    def counted(self, turn: int, latest: int, cancelled: int = 0) -> None:
+        """Hear that another worker has made so many attempts at a turn, and cancelled so many."""
+
+    @property
+    def attempts(self) -> tuple[int, int, int]:
+        """Return a turn, its latest attempt, and the latest that was cancelled."""
         ...

@@ -9,6 +9,7 @@ from voicebackend.audio import SAMPLE_BYTES, AudioFormat, FrameCutter
 from voicebackend.events import AudioStart, Clear, Pause, Resume
 from voicebackend.interfaces import TransportLink
 from worker.pipelines.pacing import Pacer
+from worker.pipelines.resumption import Resumption
 
 BATCH_FRAMES = 5
 """Frames sent at once: a wake-up and a message for each would cost more than the audio."""
@@ -21,11 +22,11 @@ REPORT_S = 0.4
 class Playout:
     """Writes at most ``pacing.AHEAD_S`` ahead of the caller's ear."""
 
-    def __init__(self, link: TransportLink, turn: int) -> None:
+    def __init__(self, link: TransportLink, turn: int, resumed: Resumption | None = None) -> None:
         self.turn = turn
         self._link, self._rate = link, link.sample_rate
-        self._cutter, self._pacer = FrameCutter(self._rate), Pacer()
         self._loop = asyncio.get_running_loop()
+        self._cutter, self._pacer = FrameCutter(self._rate), Pacer()
         self._runs, self._told = asyncio.Event(), asyncio.Event()
         self._runs.set()
         self._told_ms: float | None = None
@@ -34,6 +35,16 @@ class Playout:
         self._due: deque[bytes] = deque()
         """Audio to be sent, in its order."""
         self._base_ms = 0.0
+        if resumed is not None:
+            self._resume(resumed)
+
+    def _resume(self, resumed: Resumption) -> None:
+        """Go on behind what another worker sent."""
+        now = self._loop.time()
+        self._base_ms = resumed.snapshot.base_ms
+        self._pacer = Pacer(resumed.received_ms / 1000, now + (resumed.received_ms - resumed.played_ms) / 1000)
+        if resumed.held:
+            self.hold()  # says it again: else the caller's side would go on by itself
 
     def __repr__(self) -> str:
         return f"<Playout of turn {self.turn} [{self.sent_ms:.0f} ms sent{', held' if self.held else ''}]>"
@@ -42,6 +53,11 @@ class Playout:
     def sent_ms(self) -> float:
         """Milliseconds sent so far."""
         return self._pacer.sent_s * 1000
+
+    @property
+    def base_ms(self) -> float:
+        """Milliseconds that were played over earlier sockets of the caller."""
+        return self._base_ms
 
     @property
     def held(self) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from worker.pipelines.snapshot import PresenceSnapshot
 from worker.turns.silence import HangUp, Prompt, Silence
 
 logger = logging.getLogger(__name__)
@@ -26,6 +27,18 @@ class Presence:
     ) -> None:
         self._silence, self._prompt, self._say_goodbye = silence, prompt, part
         self._changed = asyncio.Event()
+        self._parting = ""
+
+    def snapshot(self) -> PresenceSnapshot:
+        """Return the clocks as another worker has to know them."""
+        ends_at, since, prompted = self._silence.counted
+        since = None if since is None else round(since, 2)
+        return PresenceSnapshot(ends_at=round(ends_at, 2), since=since, prompted=prompted, parting=self._parting)
+
+    def restore(self, snapshot: PresenceSnapshot) -> None:
+        """Before ``run``: let the clocks stand as another worker's; a goodbye that was begun is not said again."""
+        self._silence.recount(snapshot.ends_at, snapshot.since, snapshot.prompted)
+        self._parting = snapshot.parting
 
     def active(self) -> None:
         """Someone speaks or thinks, or the caller is on hold."""
@@ -43,6 +56,9 @@ class Presence:
     async def run(self) -> str:
         """Return why the call is to end, once it is."""
         clock = asyncio.get_running_loop().time
+        if self._parting:
+            await self._wait_out()
+            return self._parting
         while True:
             self._changed.clear()
             match self._silence.due(clock()):
@@ -51,6 +67,7 @@ class Presence:
                     if await self._prompt(text):
                         self._silence.prompted()
                 case HangUp(reason, goodbye):
+                    self._parting = str(reason)
                     await self._part(goodbye)
                     return str(reason)
                 case None:
@@ -62,6 +79,11 @@ class Presence:
                 await self._changed.wait()
         except TimeoutError:
             pass
+
+    async def _wait_out(self) -> None:
+        """Let a goodbye that another worker had begun be heard."""
+        self._changed.clear()
+        await self._wait(GOODBYE_S)
 
     async def _part(self, goodbye: str | None) -> None:
         if goodbye is None:

@@ -14,7 +14,6 @@ from voicebackend.events import Transcript
 from voicebackend.hooks import Stage
 from voicebackend.interfaces import Engines, S2sStream, SpeechToSpeech, TransportLink
 from voicebackend.telemetry import frames_dropped, span
-from worker.pipelines.dialogue import Dialogue
 from worker.pipelines.hearing import Utterance
 from worker.pipelines.model_answer import ModelAnswer
 from worker.pipelines.model_ear import ModelEar
@@ -22,6 +21,7 @@ from worker.pipelines.model_turn import ModelTurn
 from worker.pipelines.model_voice import ModelVoice
 from worker.pipelines.mouth import Mouth
 from worker.pipelines.parts import Agent, Log
+from worker.pipelines.resumable_dialogue import ResumableDialogue
 from worker.processors import Processors
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ LAST_WORDS_S = 30.0
 """Seconds that the model's last words have to be heard after it has hung up."""
 
 
-class S2sPipeline(Dialogue):
+class S2sPipeline(ResumableDialogue):
     """The model hears the caller and tells when; with an agent, that is asked and the model only lends its voice."""
 
     def __init__(
@@ -138,15 +138,7 @@ class S2sPipeline(Dialogue):
 
     def _play(self, said: ModelTurn) -> None:
         asked, self._asked = self._asked, None
-        answer = ModelAnswer(
-            self._next_turn() if asked is None else asked.turn,
-            said,
-            mouth=self._mouth,
-            link=self._link,
-            log=self._log,
-            settings=self._settings,
-            on_state=self._to,
-        )
+        answer = ModelAnswer(self._next_turn() if asked is None else asked.turn, said, self._parts)
         self._floor.take(answer)
         if asked is None:
             answer.announce()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from voicebackend.interfaces import WordTime
 from worker.speech.clauses import Clause
-from worker.speech.heard import SpokenClause, heard_text
+from worker.speech.heard import Seam, SpokenClause, heard_text
 
 
 @dataclass(slots=True)
@@ -21,10 +21,24 @@ class Saying:
     complete: bool = False
     """All of its audio was made."""
     words: list[WordTime] = field(default_factory=list)
+    seams: tuple[Seam, ...] = ()
+    """Where a voice took over from another worker's."""
+
+    @property
+    def unsaid(self) -> str:
+        """Return what the voice is to be given."""
+        if not self.seams:
+            return self.clause.spoken
+        return self.clause.spoken.encode("utf-8", "replace")[self.seams[-1].place :].decode("utf-8", "replace")
+
+    @property
+    def resumed_ms(self) -> float:
+        """Return how much of its audio other workers had sent."""
+        return self.seams[-1].ms if self.seams else 0.0
 
     def spoken(self, start_ms: float) -> SpokenClause:
         """Return it as it was sent."""
-        return SpokenClause(self.clause, start_ms, self.made_ms, tuple(self.words), self.complete)
+        return SpokenClause(self.clause, start_ms, self.made_ms, tuple(self.words), self.complete, self.seams)
 
 
 def heard(sayings: Sequence[Saying], played_ms: float) -> str:

@@ -6,14 +6,14 @@ from voicebackend.conversation import Conversation
 from voicebackend.errors import InvalidConfig
 from voicebackend.interfaces import Engines, TransportLink
 from voicebackend.retry import RetryPolicy
-from worker.pipelines.dialogue import Dialogue
 from worker.pipelines.ear import Ear
 from worker.pipelines.mouth import RETRY, Mouth
 from worker.pipelines.parts import Agent, Log
+from worker.pipelines.resumable_dialogue import ResumableDialogue
 from worker.processors import Processors
 
 
-class SttTtsPipeline(Dialogue):
+class SttTtsPipeline(ResumableDialogue):
     """Ours from end to end."""
 
     def __init__(

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from voicebackend.agents import uninterruptible
 from voicebackend.errors import OperationTimeout, VoiceBackendError, from_code
 from voicebackend.streams import Frame
+from worker.pipelines.snapshot import QuestionSnapshot
 from worker.scenarios.replies import AgentScript, Reply, in_order, matching
 from worker.scenarios.sightings import Kind
 from worker.scenarios.timeline import Timeline
@@ -32,6 +33,18 @@ class ScriptedAgent:
         self.questions.append(question)
         self.timeline.note(Kind.ASKED, transcript, detail="speculative" if speculative else f"turn {turn}")
         return question
+
+    def resume(self, snapshot: QuestionSnapshot) -> ScriptedQuestion:
+        """No worker dies in a scenario."""
+        raise NotImplementedError
+
+    def counted(self, turn: int, latest: int, cancelled: int = 0) -> None:
+        """Attempts are not counted here."""
+
+    @property
+    def attempts(self) -> tuple[int, int, int]:
+        """Return that none was made."""
+        return 0, 0, 0
 
     def _reply(self, turn: int, transcript: str) -> Reply:
         reply = matching(self.script, transcript)
@@ -72,6 +85,11 @@ class ScriptedQuestion:
 
     def deliver(self, frame: Frame) -> None:
         """Take nothing: no task writes into a lane here."""
+
+    def snapshot(self, taken: int) -> QuestionSnapshot:
+        """Return no more than that it was asked: no worker dies in a scenario."""
+        del taken
+        return QuestionSnapshot(turn=self.turn)
 
     async def commit(self, transcript: str) -> None:
         """Let side effects be had."""

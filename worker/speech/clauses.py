@@ -37,18 +37,45 @@ class Clause:
     """Whether the caller can stop it."""
 
 
+def made_of(text: str, *, silent: bool = False, interruptible: bool = True, normalise: bool = True) -> Clause:
+    """Return the clause of a text; a ``silent`` one is not spoken."""
+    units = (Unit(text, ""),) if silent else tuple((speakable if normalise else verbatim)(text))
+    return Clause(text, "".join(unit.spoken for unit in units), units, interruptible)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uncut:
+    """A text's end that makes no clause yet, and what a cutter knows of what comes next."""
+
+    text: str = ""
+    interruptible: bool = True
+    code: bool = False
+    first: bool = True
+    """Nothing was spoken before it."""
+    before: int = 0
+    """Characters of the delta before the one that comes next."""
+
+
 class ClauseCutter:
     """Text in as it comes, clauses out as early as they sound right."""
 
-    def __init__(self, *, normalise: bool = True) -> None:
-        """With ``normalise`` off, what is spoken is what was written."""
+    def __init__(self, *, normalise: bool = True, after: Uncut | None = None) -> None:
+        """With ``normalise`` off, what is spoken is what was written; ``after`` goes on where another cutter was."""
         self._units = speakable if normalise else verbatim
-        self._text = ""
-        self._interruptible = True
-        self._code = False
-        self._first = True
-        self._before = 0
-        """Characters of the delta before this one."""
+        after = after or Uncut()
+        self._text, self._interruptible, self._code = after.text, after.interruptible, after.code
+        self._first, self._before = after.first, after.before
+
+    @property
+    def uncut(self) -> Uncut:
+        """Return what another cutter needs to go on."""
+        return Uncut(
+            text=self._text,
+            interruptible=self._interruptible,
+            code=self._code,
+            first=self._first,
+            before=self._before,
+        )
 
     def push(self, delta: str) -> list[Clause]:
         """Take more text and return the clauses that are now complete."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +14,18 @@ TOLERANCE_MS = 20.0
 who hears all but the last 20 ms of a word has heard the word."""
 TYPICAL_MS = 60.0
 """Of speech for a byte of text, to reckon how long a clause will be whose audio is not complete."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seam:
+    """Where the voice was cut off within a clause, and another run of it went on with the word that was cut off."""
+
+    place: int
+    """In ``spoken``, in bytes of UTF-8: where that word begins."""
+    said_ms: float
+    """When the word before had ended, in milliseconds of the clause's audio."""
+    ms: float
+    """Where the other run begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +41,8 @@ class SpokenClause:
     """When words of its ``spoken`` text sound, from the start of its audio; as many as are known."""
     complete: bool = True
     """Whether its audio is all made; if not, how long it will be is reckoned."""
+    seams: tuple[Seam, ...] = ()
+    """Where another run of the voice went on with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +68,27 @@ def heard_text(spoken: Sequence[SpokenClause], played_ms: float) -> str:
             break
         heard = len(units) if at == ends[-1][0] else at + 1
     return _joined(units[:heard])
+
+
+def seam_at(spoken: SpokenClause, played_ms: float) -> Seam | None:
+    """Return where the voice has to go on if it was cut off when so much of the answer's audio was there.
+
+    None if nothing of the clause is missing. Milliseconds of a seam count from the start of the clause.
+    """
+    place, said_ms = 0, 0.0
+    cut_ms = max(0.0, played_ms - spoken.start_ms)
+    for unit, timed in zip(spoken.clause.units, _units(0, spoken), strict=True):
+        if timed.end_ms is not None:
+            if timed.end_ms > played_ms + TOLERANCE_MS:
+                return Seam(place, min(said_ms, cut_ms), cut_ms)
+            said_ms = timed.end_ms - spoken.start_ms
+        place += _size(unit.spoken)
+    return None
+
+
+def size(text: str) -> int:
+    """Return how long a text takes to say, in no unit: bytes of UTF-8."""
+    return _size(text)
 
 
 def _units(at: int, spoken: SpokenClause) -> Iterator[_Heard]:
@@ -83,15 +118,20 @@ class _Clock:
         if not spoken.complete:
             ms = max(ms, total * TYPICAL_MS)
         self._places, self._times = [0], [0.0]
-        for place, end_ms in (*_timed(text, spoken.words), (total, ms)):
-            if place > self._places[-1]:
+        seams = [(seam.place, end_ms) for seam in spoken.seams for end_ms in (seam.said_ms, seam.ms)]
+        known = sorted((*_timed(text, spoken.words), *seams)) if seams else _timed(text, spoken.words)
+        places = {seam.place for seam in spoken.seams}
+        for place, end_ms in (*known, (total, ms)):
+            if place > self._places[-1] or (place in places and place == self._places[-1]):
                 self._places.append(place)
                 self._times.append(max(self._times[-1], min(end_ms, ms)))
 
     def at(self, place: int) -> float:
         """Return milliseconds from the start of the clause's audio."""
-        after = min(bisect_right(self._places, place), len(self._places) - 1)
+        after = max(1, bisect_left(self._places, place))  # at a seam: when what is before it had ended
         (left, right), (start, end) = self._places[after - 1 : after + 1], self._times[after - 1 : after + 1]
+        if left == right:
+            return start
         return start + (end - start) * (place - left) / (right - left)
 
 

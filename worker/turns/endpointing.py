@@ -75,6 +75,11 @@ class Endpointing:
         self._onset_s = 0.0
         self._end_at_s: float | None = None
 
+    def resume(self, speech_s: float) -> None:
+        """Be within a turn that has lasted so long."""
+        self.reset()
+        self.hearing, self.speech_s = Hearing.SPEECH, speech_s
+
     def step(self, probability: float, seconds: float) -> Decision | None:
         """Take one analysis frame; return what it changed, if anything."""
         if self.hearing is Hearing.QUIET:

@@ -47,6 +47,15 @@ class Silence:
     def __repr__(self) -> str:
         return f"<Silence [since {self._since}, {self._prompted} prompts]>"
 
+    @property
+    def counted(self) -> tuple[float, float | None, int]:
+        """Return when the call ends at the latest, since when both are silent, and the prompts that were said."""
+        return self._ends_at, self._since, self._prompted
+
+    def recount(self, ends_at: float, since: float | None, prompted: int) -> None:
+        """Go on from what another has counted."""
+        self._ends_at, self._since, self._prompted = ends_at, since, prompted
+
     def broken(self) -> None:
         """Someone speaks or thinks, or the caller is on hold: silence is not counted."""
         self._since = None

@@ -1,0 +1,164 @@
+"""What the lane brings to one session, without repeats and what another worker had handled; and where audio lies."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from voicebackend.streams import EntryId, Frame, Kind, decode_bundle, encode_bundle
+from voicebackend.telemetry import throughput_bytes
+from worker.checkpoint import SessionSnapshot
+from worker.link import GatewayLink
+from worker.marks import Marks
+from worker.pipelines.own import Resumable
+from worker.pipelines.snapshot import Standing
+from worker.pipelines.waiting_queue import WaitingQueue
+
+logger = logging.getLogger(__name__)
+
+MAX_CONTROL = 1000
+"""Control frames that wait at most."""
+MAX_CARRIED = 32
+"""Of them, that another worker is given."""
+MAX_EARLY = 20_000
+"""Frames that wait for a restored pipeline at most: all that a lane keeps, and more."""
+
+
+class LaneFrames:
+    """One session's; ``deliver`` never waits. Frames wait for a pipeline that is being restored, and for no other."""
+
+    def __init__(self, link: GatewayLink, restored: SessionSnapshot | None) -> None:
+        self._link = link
+        self._pipeline: Resumable | None = None
+        self._control: WaitingQueue[Frame] = WaitingQueue(MAX_CONTROL)
+        self._handling: Frame | None = None
+        self._early: list[tuple[Frame, EntryId]] | None = None if restored is None else []
+        self._marks = Marks()
+        self._last_word = (0, 0)
+        """Attachment and number of the last frame from a socket that was no audio."""
+        self.position = self._handled = EntryId()
+        self._last_seq = self._heard_seq = 0
+        self.standing: asyncio.Future[Standing] = asyncio.get_running_loop().create_future()
+        """What the gateway tells of its playout, when it is asked."""
+        if restored is not None:
+            self._restore(restored)
+
+    def _restore(self, restored: SessionSnapshot) -> None:
+        self.position = self._handled = restored.position
+        self._last_seq, self._heard_seq = restored.audio_seq, restored.heard_seq
+        for frame in decode_bundle(restored.frames) if restored.frames else []:
+            self._control.put_nowait(frame)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits to be handled."""
+        return self._control.empty() and self._handling is None
+
+    def deliver(self, frame: Frame, entry: EntryId) -> None:
+        """Take a frame."""
+        if frame.kind is Kind.PLAYOUT:
+            self._told(frame)
+        elif self._early is None:
+            self._take(frame, entry)
+        elif len(self._early) < MAX_EARLY:
+            self._early.append((frame, entry))
+
+    def begin(self, pipeline: Resumable) -> None:
+        """Give the pipeline its frames from now on, and first those that waited for it."""
+        self._pipeline = pipeline
+        early, self._early = self._early, None
+        for frame, entry in early or ():
+            self._take(frame, entry)
+
+    async def control(self) -> Frame:
+        """Return the next frame that is to be handled in its turn; ``handling`` follows."""
+        self._handling = await self._control.get()
+        return self._handling
+
+    def handling(self) -> None:
+        """Note that the frame's effect is there."""
+        self._handling = None
+
+    def queue(self, frame: Frame) -> None:
+        """Have a frame handled in its turn."""
+        if self._control.full():
+            self._control.get_nowait()  # the oldest: what was asked last counts
+            logger.warning("control frame dropped", extra={"session_id": frame.session})
+        self._control.put_nowait(frame)
+
+    def attached(self) -> None:
+        """Audio comes from another socket, numbered anew."""
+        self._last_seq = 0
+
+    def is_attached(self, frame: Frame) -> bool:
+        """Tell whether a frame comes from the socket that holds the call now."""
+        return self._link.attachment is not None and self._link.attachment.id == frame.attachment
+
+    def waiting(self) -> bytes:
+        """Return a bundle of what waits to be handled."""
+        frames = [*([self._handling] if self._handling else ()), *self._control.waiting()]
+        return encode_bundle(frames[-MAX_CARRIED:]) if frames else b""
+
+    def place(self, number: int) -> tuple[EntryId, int]:
+        """Return the entry in which a numbered frame of audio lies, or the next will, and the number before its own."""
+        mark = self._marks.of(number)
+        return (self.position, self._last_seq) if mark is None else (mark.entry, mark.seq - 1)
+
+    @property
+    def heard_seq(self) -> int:
+        """The last number of audio that was taken."""
+        return self._last_seq
+
+    def skip_audio(self, seq: int) -> None:
+        """Leave out audio up to this number."""
+        self._last_seq = max(self._last_seq, seq)
+
+    def _take(self, frame: Frame, entry: EntryId) -> None:
+        handled = entry <= self._handled and entry > EntryId()
+        self.position = max(self.position, entry)
+        pipeline = self._pipeline
+        match frame.kind:
+            case Kind.AUDIO_IN:
+                self._audio(frame, entry)
+            case _ if handled:
+                pass
+            case Kind.ATTACH | Kind.DETACH | Kind.CLOSE | Kind.HOLD | Kind.DTMF if not self._is_repeat(frame):
+                self.queue(frame)
+            case Kind.AGENT_STARTED | Kind.AGENT_DELTA | Kind.AGENT_DONE | Kind.AGENT_FAILED if pipeline:
+                pipeline.agent_frame(frame)
+            case Kind.PLAY if pipeline:
+                pipeline.say(frame.payload)
+            case Kind.PLAYED if pipeline and self.is_attached(frame):
+                told = frame.json()
+                pipeline.played(frame.turn, float(told.get("ms", 0)), final=bool(told.get("final")))
+            case _:
+                pass
+
+    def _audio(self, frame: Frame, entry: EntryId) -> None:
+        if self._pipeline is None or frame.seq <= self._last_seq or not self.is_attached(frame):
+            return  # a repeat, or from a socket that another has replaced
+        self._last_seq = frame.seq
+        self._marks.note(entry, frame.seq)
+        throughput_bytes.add(len(frame.payload), {"direction": "in"})
+        self._pipeline.push(frame.payload, again=frame.seq <= self._heard_seq and entry <= self._handled)
+
+    def _is_repeat(self, frame: Frame) -> bool:
+        """Tell whether a socket's word came before: it is sent again when nobody knows whether it arrived."""
+        attachment, seq = self._last_word
+        if frame.attachment == attachment and 0 < frame.seq <= seq:
+            return True
+        if frame.seq:
+            self._last_word = (frame.attachment, frame.seq)
+        return False
+
+    def _told(self, frame: Frame) -> None:
+        if self.standing.done() or not self.is_attached(frame):
+            return
+        told = frame.json()
+        standing = Standing(
+            turn=int(told.get("turn", 0)),
+            received_ms=float(told.get("received_ms", 0.0)),
+            played_ms=float(told.get("played_ms", 0.0)),
+            paused=bool(told.get("paused")),
+        )
+        self.standing.set_result(standing)
