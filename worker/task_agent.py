@@ -101,7 +101,7 @@ class TaskAgent:
         try:
             with redis_errors("agent"):
                 (found,) = await self._wire.execute(("GET", self._keys.turn_alive(self.session, turn)))
-        except VoiceBackendError:
+        except (VoiceBackendError, OSError):
             return True
         return bool(found == b"%d" % attempt)
 
