@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 import pytest
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from control.service import Serving, serve
 from control.sessions.store import SessionStore
@@ -152,8 +153,11 @@ class FakeWorker:
     async def work(self, reader: channel.Reader) -> None:
         """Read the lane until cancelled."""
         while True:
-            for frame in await reader.frames(block_ms=200):
-                self._take(frame)
+            try:
+                for frame in await reader.frames(block_ms=200):
+                    self._take(frame)
+            except (RedisError, OSError):  # as a worker does: it reads on where it was
+                await asyncio.sleep(0.05)
 
     def _take(self, frame: Frame) -> None:
         self.frames.append(frame)
