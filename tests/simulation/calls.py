@@ -24,7 +24,7 @@ class Calls(Process):
     def __init__(self, world: World) -> None:
         super().__init__(world.timeline)
         self.world, self.net, self.state = world, world.network, world.state
-        self._read_at, self._able = -READ_MS, list[WorkerInfo]()
+        self._read_at, self._able = -READ_MS, list[list[WorkerInfo]]()
         self.told = set[str]()
         """Sessions whose creation was answered."""
 
@@ -40,19 +40,16 @@ class Calls(Process):
 
     def admit(self, session: str) -> None:
         """Read what workers announce, and ask for a slot. The caller who is refused, or hears nothing, asks again."""
+        self.net.ask(self, self.state, self.able, partial(self.attempt, session), nothing)
 
-        def seen(workers: list[WorkerInfo]) -> None:
-            self.attempt(session, in_batches(workers, tie=self.world.rng.random))
-
-        self.net.ask(self, self.state, self.able, seen, nothing)
-
-    def able(self) -> list[WorkerInfo]:
-        """Return the workers that take sessions, read once for all who ask within a moment, as control does."""
+    def able(self) -> list[list[WorkerInfo]]:
+        """Return the workers to ask, in batches, read once for all who ask within a moment, as control does."""
         now = self.timeline.now
         if now - self._read_at >= READ_MS:
             announced = self.state.announced()
             self._read_at = now
-            self._able = [info(said) for said in announced if said.member.admitting and not said.member.draining]
+            able = [info(said) for said in announced if said.member.admitting and not said.member.draining]
+            self._able = in_batches(able, tie=self.world.rng.random)
         return self._able
 
     def attempt(self, session: str, batches: list[list[WorkerInfo]]) -> None:

@@ -8,8 +8,8 @@ from faults import Faults, one_call
 from rules import Rules
 from world import World
 
-FAULTS_FROM_MS = 2_000.0
-FAULTS_UNTIL_MS = 10_000.0
+FAULTS_FROM_MS = 1_000.0
+FAULTS_UNTIL_MS = 7_000.0
 SETTLE_MS = 6_000.0
 """Virtual time after the last fault within which every session must be heard again."""
 MOST_CALLS = 400
@@ -29,7 +29,7 @@ def simulate(seed: int, *, workers: int | None = None, rules: Rules | None = Non
     big = count >= BIG
     if rules is None:
         rules = Rules(look_ms=500) if big else Rules()
-    world = World(seed, rules, speak_ms=1_000 if big else 150)
+    world = World(seed, rules, speak_ms=1_000 if big else 200)
     slots = rng.choice((8, 20, 40, 100))
     for _ in range(count):
         world.add_worker(slots)

@@ -262,6 +262,8 @@ class SimWorker(Process):
         if not self.rules.heals:
             return
         for number, lane in self.lanes.items():
+            if not lane.sessions:
+                continue
             call = partial(self.state.keep, self.id, number, lane.epoch, tuple(lane.sessions))
             self.net.ask(self, self.state, call, partial(self.drop_foreign, number), partial(self.heal_later))
 

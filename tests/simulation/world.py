@@ -26,9 +26,10 @@ class WatchedState(State):
 
     def claim(self, claim: Claim) -> int:
         """Watch claims that succeed."""
+        known = max(claim.floor, self.epochs.get(claim.lane, 0))
         epoch = super().claim(claim)
         if epoch:
-            self.oracle.on_claim(claim, epoch)
+            self.oracle.on_claim(claim, epoch, known)
         return epoch
 
     def admit(self, session: str, workers: Iterable[Asked]) -> str:
