@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import aiohttp
-from gateway_calls import TONE, a_call, closing
+from gateway_calls import START, TONE, a_call, closing, next_text
 
 from voicebackend.streams import Kind
 
@@ -57,3 +57,23 @@ async def test_a_caller_whose_session_moved_to_another_gateway_is_let_go(api: An
         texts, code = await closing(ws)
         assert ([text["code"] for text in texts], code) == (["session_already_active"], 4409)
         assert worker.heard(session, Kind.DETACH) == []
+
+
+async def test_a_caller_may_come_back_at_another_rate(api: Any, worker: Any, until: Any) -> None:
+    """The worker hears of the new one, and what it sends goes out as that."""
+    created = await api.create()
+    session = created["id"]
+    async with api.media(created) as ws:
+        await ws.send_json(START)
+        ready = await next_text(ws)
+        ws._response.connection.transport.abort()
+        await until(lambda: len(worker.heard(session, Kind.DETACH)) == 1)
+    async with api.media(created, token="") as again:
+        await again.send_json({"type": "auth", "resume": ready["resume_token"]})
+        await again.send_json({**START, "sample_rate": 48_000})
+        assert (await next_text(again))["sample_rate"] == 48_000
+        assert [frame.json()["sample_rate"] for frame in worker.heard(session, Kind.ATTACH)] == [16_000, 48_000]
+        worker.say(session, 1, TONE)
+        worker.event(session, {"type": "audio_end", "turn": 1})
+        assert await next_text(again) == {"type": "state", "state": "listening"}
+        assert await audio_until_end(again) == TONE

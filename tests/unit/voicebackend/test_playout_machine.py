@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import deque
 
 from hypothesis import settings
@@ -41,7 +42,7 @@ class Listening(RuleBasedStateMachine):
                 self.got[turn] = self.got.get(turn, 0) + len(item) // 2
             elif item.startswith("pause"):
                 self.paused = int(item[-1])
-            elif self.paused == int(item[-1]):
+            elif self.paused == (json.loads(item)["turn"] if item.startswith("{") else int(item[-1])):
                 self.paused = None
             if isinstance(item, str) and item.startswith("clear"):
                 self.buffer = deque(piece for piece in self.buffer if piece[0] != int(item[-1]))
@@ -72,6 +73,15 @@ class Listening(RuleBasedStateMachine):
         if word == "clear":
             self.cleared.add(turn)
         self._drain()
+
+    @rule()
+    def adopt(self) -> None:
+        """Another worker speaks for the agent from now on; a pause that it says nothing of ends by itself."""
+        standing = self.playout.adopt(self.now)
+        assert standing.paused == (self.paused is not None and self.paused == standing.turn)
+        assert abs(standing.played_ms - self.played.get(standing.turn, 0) * SAMPLE_MS) <= 2 * SAMPLE_MS
+        if standing.turn not in self.cleared:
+            assert abs(standing.received_ms - self.pushed.get(standing.turn, 0) * SAMPLE_MS) <= SAMPLE_MS
 
     @rule(ms=st.integers(1, 400))
     def wait(self, ms: int) -> None:
