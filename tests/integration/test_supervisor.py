@@ -47,6 +47,17 @@ async def test_sigterm_drains_one_worker_after_the_other(deployment: Deployment,
         assert await redis.zcard(deployment.keys.workers()) == 0
 
 
+async def test_a_caller_is_told_that_the_last_worker_ends(deployment: Deployment, redis: Redis) -> None:
+    """The call is handed on from worker to worker; the last has nobody to hand it to."""
+    async with running_workers(deployment, "--processes", "2") as workers:
+        first = next(iter(await workers.ready(2)))
+        caller = await call_into(first, deployment, redis)
+        workers.signal(signal.SIGTERM)
+        assert await workers.process.wait() == 0
+        await caller.until("ended", reason="shutdown")
+        await caller.close()
+
+
 async def test_a_second_sigterm_does_not_wait(deployment: Deployment, redis: Redis) -> None:
     """Not even for a worker that is stopped and cannot end by itself."""
     async with running_workers(deployment) as workers:

@@ -12,6 +12,9 @@ from worker.supervisor.keeper import Keeper
 
 logger = logging.getLogger(__name__)
 
+SETTLE_S = 1.0
+"""Seconds in which other workers claim what one that ended has left, before the next is asked to end."""
+
 
 class Supervisor:
     """Use ``run`` as a task, then ``stop``. ``free`` gives the lanes of a worker that is gone to the others."""
@@ -54,6 +57,8 @@ class Supervisor:
             child, living = next(iter(self._children.items()))
             child.drain()
             await asyncio.wait({living})
+            if self._children:
+                await asyncio.sleep(SETTLE_S)
 
     def kill(self) -> None:
         """End every child at once."""
