@@ -20,14 +20,13 @@ from benchmarks import agents, works
 from benchmarks.caller import Tally
 from benchmarks.capacity_search import MOST_MS, added_by_load, carried, overhead
 from benchmarks.circumstances import loadavg, others_cores, versions
+from benchmarks.detectors import usable
 from benchmarks.full_table import DEFAULT, goals, table
 from benchmarks.ideal import answers_ms
 from benchmarks.measure import by_role, cores, percentiles
 from benchmarks.peers import frameworks
 from benchmarks.turns import converse
-from providers.registry import TURN
 from voicebackend.conversation import Endpointing
-from voicebackend.errors import InvalidConfig
 
 SESSIONS = (5, 50, 75, 100, 125, 150)
 PEER_SESSIONS = (5, 10, 20, 30, 40, 50)
@@ -59,8 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _systems(options: argparse.Namespace) -> Iterator[tuple[str, Sequence[int], Talk, Mapping[str, float] | None]]:
     """Yield what is measured: name, numbers of sessions, how to hold them, and what turns would ideally take."""
-    for detector in _there(options.detectors):
-        work = works.full(detector)
+    for detector, settings in usable(options.detectors, options.peers).items():
+        work = works.full(detector, settings)
         script_s = agents.FIRST_S + works.TTS_FIRST_S
         ideal = answers_ms(work.sayings, works.engines_of(work), Endpointing(adapt=False), script_s)
         yield f"voicebackend, {detector}", options.sessions, partial(_ours, work, options), ideal
@@ -88,7 +87,10 @@ def _ramp(steps: Sequence[int], talk: Talk, ideal: Mapping[str, float] | None) -
         if len(runs) > 1 and (p95 is None or p95 > HOPELESS * MOST_MS):
             break
     found: dict[str, Any] = {"runs": runs, "judged_by": by, **carried(runs, by)}
-    return found if ideal is None else {**found, "ideal_ms": {name: round(ms, 1) for name, ms in ideal.items()}}
+    if ideal is not None:
+        found["ideal_ms"] = {name: round(ms, 1) for name, ms in ideal.items()}
+        found["by_load"] = carried(runs, "added_by_load_ms")
+    return found
 
 
 async def _ours(work: works.Work, options: argparse.Namespace, sessions: int) -> tuple[Tally, dict[str, Any]]:
@@ -129,25 +131,11 @@ def _seen(sessions: int, tally: Tally) -> dict[str, Any]:
     }
 
 
-def _there(detectors: Sequence[str]) -> list[str]:
-    return [detector for detector in detectors if asyncio.run(_opens(detector))]
-
-
-async def _opens(detector: str) -> bool:
-    """Tell whether this turn detector, and what it needs, is installed here."""
-    try:
-        engine = TURN.create(detector)
-        await engine.open()
-    except InvalidConfig:
-        return False
-    await engine.aclose()
-    return True
-
-
 def _missing(options: argparse.Namespace) -> list[str]:
     there = {framework.name for framework in frameworks.installed(options.peers)}
     absent = [framework.name for framework in frameworks.FRAMEWORKS if framework.name not in there]
-    return absent + [detector for detector in options.detectors if detector not in _there(options.detectors)]
+    runnable = usable(options.detectors, options.peers)
+    return absent + [detector for detector in options.detectors if detector not in runnable]
 
 
 def _write(path: Path, report: Mapping[str, Any]) -> None:

@@ -27,9 +27,20 @@ def table(report: Mapping[str, Any]) -> str:
     lines = [head]
     for name, system in report["systems"].items():
         lines += [_row(name, run) for run in system["runs"]]
-        lines.append(f"{name:26}carries {system['carries']} sessions, {system['sessions_per_core']} a core")
+        lines.append(f"{name:26}{_carried(system)}")
     lines += [f"not installed, so not measured: {', '.join(report['missing'])}"] if report["missing"] else []
     return "\n".join([*lines, *(Goal.line(goal) for goal in report["goals"])])
+
+
+def _carried(system: Mapping[str, Any]) -> str:
+    """Say what is carried: for ours by the whole overhead, and as for the others by what load adds."""
+    told = f"carries {system['carries']} sessions, {system['sessions_per_core']} a core"
+    by_load = system.get("by_load")
+    return (
+        f"{told}; judged as the others, {by_load['carries']}, {by_load['sessions_per_core']} a core"
+        if by_load
+        else told
+    )
 
 
 def _row(name: str, run: Mapping[str, Any]) -> str:

@@ -81,11 +81,12 @@ def instant() -> Work:
     return replace(peers, name="instant agent", agent="benchmark-instant", scripted_s=script)
 
 
-def full(detector: str) -> Work:
+def full(detector: str, settings: Mapping[str, Any]) -> Work:
     """Return *readme* with this turn detector; it does not learn from a caller, so that each turn can be foretold."""
     readme = _readme()
     endpointing = {"conversation": {"endpointing": {"adapt": False}}}
-    config = {**readme.config, "turn_detection_provider": detector, **endpointing}
+    engines = {"provider_config": {**readme.config["provider_config"], "turn": settings}}
+    config = {**readme.config, "turn_detection_provider": detector, **engines, **endpointing}
     return replace(readme, name=f"full, {detector}", config=config)
 
 
