@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from control.context import TaskContext
@@ -24,6 +24,7 @@ _NOTED_TTL_S = 24 * 3600
 async def repair_lanes(shared: TaskContext, now: float) -> None:
     """End the sessions of lanes that nobody took over, and remove lanes that nobody needs."""
     lapsed = await note_lapsed(shared, now)
+    await _offer(shared, lapsed)
     await _end_sessions(shared, [lane for lane, since in lapsed.items() if now - since > TAKEOVER_S])
     await _remove(shared, [lane for lane, since in lapsed.items() if now - since > ORPHAN_S])
 
@@ -45,6 +46,22 @@ async def note_lapsed(shared: TaskContext, now: float) -> dict[int, float]:
     with redis_errors("repair"):
         *_, noted = await pipe.execute()
     return {int(lane): since for lane, since in noted}
+
+
+async def _offer(shared: TaskContext, lapsed: Mapping[int, float]) -> None:
+    """See that workers are told of every lane with sessions that nobody holds: they take over what is listed."""
+    pipe = shared.state.pipeline(transaction=False)
+    for lane in lapsed:
+        pipe.scard(shared.keys.lane_sessions(lane))
+    with redis_errors("repair"):
+        sizes = await pipe.execute() if lapsed else []
+        missed = {str(lane): since * 1000 for (lane, since), size in zip(lapsed.items(), sizes, strict=True) if size}
+        if not missed:
+            return
+        listed: Any = await shared.state.zadd(shared.keys.lanes(), missed, nx=True)
+        await shared.state.expire(shared.keys.lanes(), _NOTED_TTL_S)
+    if listed:
+        await tell(shared, Repair.LANE_OFFERED, count=listed)
 
 
 async def _end_sessions(shared: TaskContext, lanes: Iterable[int]) -> None:
@@ -80,5 +97,6 @@ async def _remove(shared: TaskContext, lanes: list[int]) -> None:
             continue
         with redis_errors("repair"):
             removed = await shared.audio.delete(shared.keys.lane(lane), shared.keys.lane_checkpoint(lane))
+            await shared.state.zrem(shared.keys.lanes(), lane)
         if removed:
             await tell(shared, Repair.LANE_REMOVED, lane=lane)

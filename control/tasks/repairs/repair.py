@@ -36,6 +36,8 @@ class Repair(StrEnum):
     """A running session was not among those that are looked after."""
     TENANT_OVERCOUNTED = "tenant_overcounted"
     """A session that is over or gone counted as its tenant's."""
+    LANE_OFFERED = "lane_offered"
+    """A lane with sessions that nobody holds was not among those that workers look through for lanes to take over."""
     LANE_REMOVED = "lane_removed"
     """A lane that nobody holds and that has no session had left its stream or checkpoint behind."""
     KEY_EXPIRES = "key_expires"

@@ -92,7 +92,7 @@ async def test_while_redis_cannot_be_asked_no_task_is_lost(
         raise OSError
 
     async def agent(turn: Turn) -> AsyncIterator[str]:
-        monkeypatch.setattr(line.agent._wire, "execute", fails)
+        monkeypatch.setattr(line.agent._tasks._wire, "execute", fails)
         await asyncio.sleep(1.5)
         yield f"answer {turn.attempt}"
 

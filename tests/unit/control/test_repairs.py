@@ -29,6 +29,8 @@ def repairs(caplog: pytest.LogCaptureFixture) -> Any:
 async def lane_was_claimed(shared: TaskContext, lane: int = LANE) -> None:
     """Note a lane as somebody's, as a claim does."""
     await shared.state.hset(shared.keys.last_epoch(), str(lane), EPOCH)
+    await shared.state.zadd(shared.keys.lanes(), {str(lane): 1})
+    await shared.state.expire(shared.keys.lanes(), 60)
 
 
 async def lapse(shared: TaskContext, **changes: Any) -> SessionRecord:
@@ -63,6 +65,16 @@ async def test_a_session_that_nobody_takes_over_fails_and_its_slot_is_free_again
     assert await shared.state.zcard(shared.keys.live_by_tenant()) == 0
     assert 0 < await shared.state.ttl(shared.keys.session(record.id)) <= ENDED_TTL_S
     assert repairs() == ["session_unheld"]
+
+
+async def test_a_lane_that_workers_were_not_told_of_is_offered_to_them(shared: TaskContext, repairs: Any) -> None:
+    """Redis had lost that somebody held it; one without sessions is not worth having."""
+    await lapse(shared)
+    await lane_was_claimed(shared, LANE + 1)
+    await shared.state.delete(shared.keys.lanes())
+    await repair_lanes(shared, time.time())
+    assert await shared.state.zrange(shared.keys.lanes(), 0, -1) == [b"%d" % LANE]
+    assert repairs() == ["lane_offered"]
 
 
 async def test_a_lane_that_is_taken_over_in_time_keeps_its_sessions(shared: TaskContext, repairs: Any) -> None:
