@@ -15,7 +15,7 @@ from voicebackend._redis import connect
 from voicebackend._wire import Wire
 from voicebackend.backlog import MAX_PENDING
 from voicebackend.channel import Reader, Sender
-from voicebackend.streams import FIELD, MAX_PAYLOAD, STREAM_TTL_S, Frame, Kind
+from voicebackend.streams import FIELD, MAX_PAYLOAD, STREAM_TTL_S, Frame, Kind, encode_bundle
 
 SESSION = "0f" * 16
 
@@ -123,12 +123,19 @@ async def test_a_sender_is_bounded_and_gives_up_audio_first(redis: Redis) -> Non
     assert sender._pending["lane"].take()[0].kind is Kind.CLOSE
 
 
-async def test_an_owned_stream_is_kept_short_and_alive(redis: Redis) -> None:
-    """Entries older than the window go, by Redis's clock; the stream expires without its owner."""
-    await channel.create(redis, "lane")
-    for _ in range(500):
-        await redis.xadd("lane", {FIELD: b"old"})
-    await channel.keep(redis, "lane", Reader(redis), window_s=-1)
+async def test_an_owned_stream_is_kept_short_and_alive(redis: Redis, reader: Reader) -> None:
+    """Entries older than the window go once they are read, by Redis's clock; the stream expires without its owner."""
+    reader.add("lane", await channel.create(redis, "lane"))
+    for seq in range(500):
+        await redis.xadd("lane", {FIELD: encode_bundle([frame(seq)])})
+    await channel.keep(redis, "lane", reader, window_s=-1)
+    seqs: list[int] = []
+    while len(seqs) < 500:
+        seqs += [found.seq for found in await reader.frames()]
+    assert seqs == list(range(500))
+    await asyncio.sleep(0.002)  # so that the last entry's millisecond is over
+    reader.add("lane", await redis.xadd("lane", {FIELD: encode_bundle([frame(500)])}))
+    await channel.keep(redis, "lane", reader, window_s=-1)
     assert await redis.xlen("lane") < 200
     assert 0 < await redis.ttl("lane") <= STREAM_TTL_S
     await channel.remove(redis, "lane")
