@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from itertools import chain
 from typing import Any
@@ -10,15 +11,19 @@ from redis.asyncio import Redis
 
 from voicebackend._redis import redis_errors
 from voicebackend._wire import Wire
+from voicebackend.errors import ConnectionFailed
 from voicebackend.events import Message
 from voicebackend.keys import Keys
 from voicebackend.record import LOG_MAX_ENTRIES, decode_log, encode_log
+from voicebackend.retry import RetryPolicy, retrying
 from voicebackend.session import SessionState
 from voicebackend.streams import EntryId
 
-
 TAIL = 1000
 """Entries that are read at once."""
+INSIST_S = 6.0
+"""Seconds for which an entry is tried that must not be missing: as long as audio waits for Redis."""
+_AGAIN = RetryPolicy(max_retries=60, delay_s=0.1, max_delay_s=0.5)
 
 
 class SessionLog:
@@ -58,9 +63,33 @@ class SessionLog:
         return [decode_log(fields) for _, fields in found]
 
     async def event(self, message: Message, **extra: Any) -> None:
-        """Append what the caller is told too."""
-        await self.append({**message.model_dump(mode="json", exclude_none=True), **extra})
+        """Append what the caller is told too, once, and for as long as that takes within INSIST_S.
+
+        A try whose answer was lost may have written it all the same: it is looked for before it is written again.
+
+        Raises:
+            ConnectionFailed: Redis was not there for so long.
+
+        """
+        entry, before, tried = _told(message, extra), self.position, False
+
+        async def write() -> None:
+            nonlocal tried
+            if tried and entry in await self.tail(before):
+                return
+            tried = True
+            await self.append(entry)
+
+        try:
+            async with asyncio.timeout(INSIST_S):
+                await retrying(_AGAIN, write)
+        except TimeoutError as error:
+            raise ConnectionFailed("session_log", "Redis did not answer in time") from error
 
     async def session(self, state: SessionState, **extra: Any) -> None:
         """Append a change of the session's state."""
         await self.append({"type": "session", "state": str(state), **extra})
+
+
+def _told(message: Message, extra: Mapping[str, Any]) -> dict[str, Any]:
+    return {**message.model_dump(mode="json", exclude_none=True), **extra}
