@@ -45,10 +45,13 @@ class Holdings:
         """Return the lanes by number."""
         return MappingProxyType(self._lanes)
 
-    async def claim(self, number: int, *, most: int = 0) -> Lane | None:
-        """Lease a lane and keep it, without reading it yet; None if it is another's or has too many sessions."""
+    async def claim(self, number: int, *, most: int = 0, new: bool = False) -> Lane | None:
+        """Lease a lane and keep it, without reading it yet; None if it is another's or has too many sessions.
+
+        With ``new`` it may be no lane that ever was anybody's.
+        """
         asked = time.monotonic()
-        lease = await self._leases.claim(number, most=most)
+        lease = await self._leases.claim(number, most=most, new=new)
         if lease is None:
             return None
         lane = self._lanes[number] = Lane(lease, asked)
@@ -84,7 +87,7 @@ class Holdings:
                     return
                 lease = await self._leases.renew(lane.lease)
         except (RedisError, OSError) as error:
-            lane.unanswered(time.monotonic())
+            lane.unanswered(asked)  # not now: who stood still meanwhile must not speak on
             logger.warning("lease not renewed", extra={"lane": lane.number, "error": type(error).__name__})
             return
         if lease is None:

@@ -22,7 +22,7 @@ from worker.lease import LEASE_TTL_S
 
 logger = logging.getLogger(__name__)
 
-MAX_LANE_NUMBER = 4096
+MAX_LANE_NUMBER = 65_536
 """Lanes are numbered from 0; a worker takes the lowest that nobody holds."""
 LOOK_S = 0.2
 """Seconds between looks for lanes that nobody holds."""
@@ -64,6 +64,11 @@ class Steward:
         """Note that ``state`` did not answer at this moment (seconds, monotonic), or had only begun to."""
         self._trouble_at = max(self._trouble_at, at)
 
+    @property
+    def settled(self) -> bool:
+        """Tell whether it may claim lanes that were others': ``state`` was not away lately, so owners have come."""
+        return time.monotonic() - self._trouble_at >= OWNERS_FIRST_S
+
     async def run(self) -> None:
         """Look until cancelled."""
         while True:
@@ -95,9 +100,8 @@ class Steward:
             for orphan in lapsed.orphans
             if now - self._given.get(orphan.lane, float("-inf")) >= GIVEN_S
         }
-        allowed = now - self._trouble_at >= OWNERS_FIRST_S
         me = self._me()
-        lanes = to_claim(me, members, list(orphans.values()), now_ms=lapsed.now_ms, may_claim_foreign=allowed)
+        lanes = to_claim(me, members, list(orphans.values()), now_ms=lapsed.now_ms, may_claim_foreign=self.settled)
         for lane in lanes:
             self._background.start(self._take_over(orphans[lane], me), name=f"take over {lane}")
 
@@ -115,7 +119,7 @@ class Steward:
         for number in to_drop(me, wanted=self._wanted):
             await self._holdings.drop(self._holdings.lanes[number])
         for number in to_create(me, members, lapsed.orphans, wanted=self._wanted):
-            await self._takeover.take(number)
+            await self._takeover.take(number, new=not self.settled)
         for number in to_hand_over(me, members, now_ms=lapsed.now_ms, needs=await self._needs()):
             self._background.start(self.hand_over(self._holdings.lanes[number]), name=f"hand over {number}")
 
@@ -146,7 +150,7 @@ class Steward:
         slots = self._me().slots_total
         missing = min(self._wanted, slots) if slots else self._wanted
         for number in (number for number in range(MAX_LANE_NUMBER) if number not in taken):
-            missing -= await self._takeover.take(number) is not None
+            missing -= await self._takeover.take(number, new=not self.settled) is not None
             if not missing:
                 return
         raise SessionLimitExceeded("worker", f"{missing} of {self._wanted} lanes are not free")

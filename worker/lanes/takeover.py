@@ -41,14 +41,16 @@ class Takeover:
         self._services, self._holdings, self._roster, self._store = services, holdings, roster, store
         self._config = config
 
-    async def take(self, number: int, *, most: int = 0, lapsed_ms: int = 0) -> Lane | None:
+    async def take(self, number: int, *, most: int = 0, lapsed_ms: int = 0, new: bool = False) -> Lane | None:
         """Claim a lane, if nobody holds it, and go on with its sessions; return it.
+
+        With ``new`` only a lane that never was anybody's is claimed.
 
         Raises:
             redis.exceptions.RedisError, OSError: it could not be restored; it is given up again.
 
         """
-        lane = await self._holdings.claim(number, most=most)
+        lane = await self._holdings.claim(number, most=most, new=new)
         if lane is None:
             return None
         try:
