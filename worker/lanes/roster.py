@@ -43,6 +43,10 @@ class Roster:
         """Return the ids of the sessions that run."""
         return frozenset(self._runners)
 
+    def runners(self) -> list[SessionRunner]:
+        """Return what runs the sessions."""
+        return list(self._runners.values())
+
     def of(self, lane: Lane) -> dict[str, SessionRunner]:
         """Return the sessions that run in a lane, by id."""
         return {session: runner for session, runner in self._runners.items() if runner.lane is lane}
