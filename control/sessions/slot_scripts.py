@@ -33,7 +33,7 @@ local plan = cjson.decode(ARGV[1])
 
 -- The emptiest lane of the worker with most free slots; of equals the first. KEYS from `at` are the sets of lanes of
 -- plan.workers: {{id, slots (0 is unlimited), {lane, ...}}, ...}, whose announced lanes may take a session. All that it
--- has leased count: one it has just taken over is not announced yet.
+-- has leased count: one it has just taken over is not announced yet, one whose lease lapsed for a moment is still its.
 local function choose(at)
   local best
   for index, worker in ipairs(plan.workers) do
@@ -42,11 +42,11 @@ local function choose(at)
     local used, lane = 0, nil
     for _, text in ipairs(redis.call('SMEMBERS', KEYS[at + index - 1])) do
       local holder, epoch = string.match(redis.call('GET', string.format(plan.lease, text)) or '', '^(.*):(%d+)$')
-      if holder == worker[1] then
+      if not holder or holder == worker[1] then
         local number, sessions = tonumber(text), string.format(plan.sessions, text)
         local taken = redis.call('SCARD', sessions)
         used = used + taken
-        if announced[number] and (not lane or taken < lane.taken) then
+        if holder and announced[number] and (not lane or taken < lane.taken) then
           lane = {taken = taken, number = number, worker = holder, epoch = epoch, sessions = sessions}
         end
       end

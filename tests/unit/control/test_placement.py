@@ -171,6 +171,16 @@ async def test_a_lane_that_its_worker_has_just_taken_over_counts_though_it_is_no
     assert (await admit(redis, placement)).lane == 1
 
 
+async def test_a_lane_whose_lease_lapsed_still_counts_but_takes_nothing(redis: Redis, placement: Placement) -> None:
+    """Its worker was slow for a moment and will claim it again, with all its sessions."""
+    await holder(redis, "w", [1, 2], 3)
+    await fill_lane(redis, KEYS, 1, "a", "b")
+    await redis.delete(KEYS.lease(1))
+    assert (await admit(redis, placement, 1)).lane == 2
+    with pytest.raises(SessionLimitExceeded):
+        await admit(redis, placement, 2)
+
+
 async def test_a_refused_session_leaves_nothing_behind(redis: Redis, placement: Placement, store: SessionStore) -> None:
     """Neither record nor log, and no place in any index."""
     await holder(redis, "w", [1], 1)
