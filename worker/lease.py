@@ -15,6 +15,8 @@ from voicebackend.keys import Keys
 
 LEASE_TTL_S = 1.5
 """Seconds that a lease lives without renewal."""
+ANSWER_S = 0.3
+"""Seconds that ``state`` has to answer: from one renewal asked in vain to the end of the next is less than MUTE_S."""
 RENEW_S = 0.4
 """Seconds between renewals."""
 MUTE_S = 1.2

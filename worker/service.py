@@ -18,7 +18,7 @@ from voicebackend.config_watch import ConfigWatch
 from voicebackend.publisher import Publisher, publisher_for
 from voicebackend.settings import Deployment
 from worker.engines import EnginePool
-from worker.lease import Leases
+from worker.lease import ANSWER_S, Leases
 from worker.load import Load
 from worker.services import Services
 from worker.settings import WorkerSettings
@@ -102,7 +102,7 @@ async def _open(
         ConfigWatch(state, keys, config),
         settings,
         services,
-        Leases(client(deployment.state_url, timeout_s=HOT_TIMEOUT_S, max_connections=4), audio, keys, settings.id),
+        Leases(client(deployment.state_url, timeout_s=ANSWER_S, max_connections=16), audio, keys, settings.id),
         audio=audio,
         reading=client(deployment.audio_url, timeout_s=None, max_connections=1),
     )
