@@ -143,8 +143,18 @@ class Caller:
         self.frames.append(frame)
         if frame.kind is Kind.AUDIO_OUT:
             self.audio += frame.payload
+        elif frame.kind is Kind.ADOPT:
+            self._answering = asyncio.create_task(self._tell_playout(), name="playout told")
         else:
             self.events.append(frame.json())
+
+    async def _tell_playout(self) -> None:
+        """Do what the gateway does when a new holder asks: everything that came was played."""
+        turn = max((frame.turn for frame in self.frames if frame.kind is Kind.AUDIO_OUT), default=0)
+        audio = sum(len(frame.payload) for frame in self.frames if (frame.kind, frame.turn) == (Kind.AUDIO_OUT, turn))
+        told: dict[str, Any] = {"turn": turn, "received_ms": audio / 2 / self.sample_rate * 1000, "paused": False}
+        told |= {"played_ms": told["received_ms"], "sample_rate": self.sample_rate, "inbox": self.inbox}
+        await self.send(Kind.PLAYOUT, told)
 
     async def send(self, kind: Kind, data: dict[str, Any], **more: Any) -> None:
         """Write one control frame into the lane."""

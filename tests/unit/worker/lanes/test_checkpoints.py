@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 from redis.asyncio import Redis
+from worker_harness import eventually
 
 from voicebackend.keys import Keys
 from voicebackend.streams import EntryId
@@ -96,13 +97,18 @@ async def test_what_a_session_asks_for_is_written_soon_and_what_ended_is_forgott
     task = asyncio.create_task(writer.run(), name="writer")
     lane.position = HERE
     lane.due()
-    async with asyncio.timeout(5):
-        while (await store.read(LANE)).sessions != {"a": b"first"}:
-            await asyncio.sleep(0.01)
-        assert (await store.read(LANE)).position == HERE
-        sessions.runners.clear()
-        while (await store.read(LANE)).sessions:
-            await asyncio.sleep(0.01)
+    found: Checkpoint | None = None
+
+    async def holds(expected: dict[str, bytes]) -> bool:
+        nonlocal found
+        found = await store.read(LANE)
+        return found.sessions == expected
+
+    await eventually(lambda: holds({"a": b"first"}))
+    assert found is not None
+    assert found.position == HERE
+    sessions.runners.clear()
+    await eventually(lambda: holds({}))
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
