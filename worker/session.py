@@ -98,6 +98,11 @@ class SessionRunner:
         """Whether nobody speaks and nothing is being answered: a good moment to move."""
         return self._pipeline is not None and self._pipeline.is_quiet and self._frames.is_idle
 
+    @property
+    def attachment(self) -> Attachment | None:
+        """The caller's socket, if there is one."""
+        return self._link.attachment
+
     def deliver(self, frame: Frame, entry: EntryId = _START) -> None:
         """Take a frame from the lane; of a restored session, what the worker before had handled is left out."""
         self._frames.deliver(frame, entry)

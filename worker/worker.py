@@ -19,6 +19,7 @@ from voicebackend.session import SessionState
 from voicebackend.streams import Entry, Frame, Kind
 from voicebackend.telemetry import slots_total, slots_used
 from worker.announcement import announce, describe_providers, withdraw
+from worker.gateways import GatewayWatch
 from worker.lane import Lane
 from worker.lanes.checkpoints import Checkpoints
 from worker.lanes.directory import Directory
@@ -62,6 +63,7 @@ class Worker:
         self._steward = Steward(
             directory, self._holdings, self._roster, takeover, wanted=settings.lanes, me=self._member
         )
+        self._gateways = GatewayWatch(audio, keys, self._roster.runners)
         self._draining = False
         self._providers = describe_providers()
 
@@ -118,6 +120,7 @@ class Worker:
             group.create_task(self._keep_streams(), name="streams")
             group.create_task(self._keep_announced(), name="announcement")
             group.create_task(self._steward.run(), name="steward")
+            group.create_task(self._gateways.run(), name="gateways")
 
     async def stop(self) -> None:
         """Hand every session to another worker, or end it where there is none; give the lanes up and withdraw."""

@@ -15,8 +15,9 @@ from worker.service import serve
 
 
 @pytest.fixture
-async def caller(deployment: Deployment, redis: Redis) -> AsyncIterator[Caller]:
-    """Give an attached caller of a real worker."""
+async def caller(deployment: Deployment, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Caller]:
+    """Give an attached caller of a real worker that looks for gateways often."""
+    monkeypatch.setattr("worker.gateways.LOOK_S", 0.3)
     tasks = ScriptedTasks(redis, deployment, lambda turn, attempt: ["Yes."])
     config = BackendConfig(provider="mock", max_concurrent_sessions=8)
     async with serve(config, deployment, publisher=tasks) as worker:
@@ -27,6 +28,23 @@ async def caller(deployment: Deployment, redis: Redis) -> AsyncIterator[Caller]:
         await caller.until("state", state="listening")
         yield caller
         await caller.close()
+
+
+async def test_a_session_whose_gateway_died_waits_for_its_caller(
+    caller: Caller, redis: Redis, deployment: Deployment
+) -> None:
+    """Nobody told that the socket is gone, but the gateway's inbox is; who comes back by another is heard."""
+    await eventually(lambda: _said(caller, "active", 1))
+    await redis.delete(deployment.keys.inbox(caller.inbox))
+    await eventually(lambda: _said(caller, "ready", 2))
+    await caller.send(Kind.ATTACH, {"inbox": "elsewhere", "sample_rate": 16_000}, attachment=2)
+    await eventually(lambda: _said(caller, "active", 2))
+    await caller.send(Kind.DETACH, {"stopped": True}, attachment=2)
+    await eventually(lambda: _ended(caller, "hangup"))
+
+
+async def _said(caller: Caller, state: str, times: int) -> bool:
+    return [entry.get("state") for entry in await caller.log()].count(state) == times
 
 
 async def _ended(caller: Caller, reason: str) -> bool:
