@@ -7,17 +7,17 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from enum import StrEnum
 from functools import partial
 
 from voicebackend.config import BackendConfig
 from voicebackend.errors import ErrorCode, OperationTimeout, VoiceBackendError
 from voicebackend.events import Ended, Error
-from voicebackend.record import RESUME_S, SessionRecord
+from voicebackend.record import SessionRecord
 from voicebackend.session import SessionState
 from voicebackend.streams import EntryId, Frame, Kind
 from voicebackend.telemetry import attached, measured, sessions_active, sessions_total
 from worker.books import Books
+from worker.caller import CONNECT_S, Caller, Reason
 from worker.checkpoint import AttachmentSnapshot, SessionSnapshot, decode, encode
 from worker.lane import Lane
 from worker.lane_frames import LaneFrames
@@ -31,8 +31,6 @@ from worker.session_log import SessionLog
 
 logger = logging.getLogger(__name__)
 
-CONNECT_S = 60.0
-"""Seconds that a ready session waits for its caller."""
 OPEN_S = 20.0
 """Seconds that a pipeline has to open."""
 CLOSE_S = 5.0
@@ -40,19 +38,6 @@ CLOSE_S = 5.0
 ADOPT_S = 0.5
 """Seconds that a gateway has to tell how far playout is."""
 _START = EntryId()
-
-
-class Reason(StrEnum):
-    """Why a session ended; otherwise the reason is an error code."""
-
-    CLOSED = "closed"
-    """Someone closed it."""
-    HANGUP = "hangup"
-    """The caller went, or stayed away."""
-    EXPIRED = "expired"
-    """No caller came."""
-    SHUTDOWN = "shutdown"
-    """The worker was stopped."""
 
 
 class SessionRunner:
@@ -85,7 +70,7 @@ class SessionRunner:
         self._pipeline: Resumable | None = None
         self._now = asyncio.get_running_loop().time
         self._clock_ms = round((clock() - self._now()) * 1000, 1)
-        self._deadline: float | None = self._now() + CONNECT_S
+        self._caller = Caller(self._link, self._frames, self._log, self._books, lane.due)
         self._reason: str = ""
         self._abandoned = False
         self._task: asyncio.Task[None] | None = None
@@ -182,7 +167,7 @@ class SessionRunner:
         pipeline = await self._open_pipeline(None)
         await self._books.ready()
         self._begin(pipeline)
-        self._deadline = self._now() + CONNECT_S
+        self._caller.deadline = self._now() + CONNECT_S
         logger.info("session ready", extra={"session_id": self.record.id, "lane": self.lane.number})
 
     async def _open_pipeline(self, restored: SessionSnapshot | None) -> Resumable:
@@ -209,7 +194,7 @@ class SessionRunner:
         """Go on where another worker was."""
         self._link.adopt()
         snapshot = await self._recovered(taken)
-        self._deadline = snapshot.deadline
+        self._caller.deadline = snapshot.deadline
         self._frames.skip_audio(snapshot.audio_seq)
         pipeline = await self._open_pipeline(snapshot)
         standing = await self._standing()
@@ -252,7 +237,7 @@ class SessionRunner:
             attachment=None if at is None else AttachmentSnapshot(id=at.id, inbox=at.inbox, sample_rate=at.sample_rate),
             audio_seq=audio_seq,
             heard_seq=self._frames.heard_seq,
-            deadline=self._deadline and round(self._deadline, 2),
+            deadline=self._caller.deadline and round(self._caller.deadline, 2),
             frames=self._frames.waiting(),
             dialogue=dialogue,
         )
@@ -278,7 +263,7 @@ class SessionRunner:
     async def _next(self, pipeline: Resumable, ended: asyncio.Task[str]) -> None:
         """Handle one control frame, or the end."""
         getting = asyncio.create_task(self._frames.control(), name="control")
-        wait_s = None if self._deadline is None else max(0.0, self._deadline - self._now())
+        wait_s = None if self._caller.deadline is None else max(0.0, self._caller.deadline - self._now())
         try:
             done, _ = await asyncio.wait({getting, ended}, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -286,55 +271,12 @@ class SessionRunner:
                 getting.cancel()
         if getting in done:
             self._frames.handling()
-            await self._handle(pipeline, getting.result())
+            reason = await self._caller.handle(pipeline, getting.result())
+            self._reason = self._reason or reason
         elif ended in done:
             self._reason = ended.result()
         else:
             self._reason = Reason.HANGUP if pipeline.greeted else Reason.EXPIRED
-
-    async def _handle(self, pipeline: Resumable, frame: Frame) -> None:
-        match frame.kind:
-            case Kind.ATTACH:
-                await self._attach(pipeline, frame)
-            case Kind.DETACH:
-                await self._detach(pipeline, frame)
-            case Kind.CLOSE:
-                self._reason = self._reason or str(frame.json().get("reason") or Reason.CLOSED)
-            case Kind.HOLD if self._frames.is_attached(frame):
-                pipeline.hold(bool(frame.json().get("on")))
-                self.lane.due()
-            case Kind.DTMF if self._frames.is_attached(frame):
-                digit = str(frame.json().get("digit", ""))
-                await self._books.note(self._log.append({"type": "dtmf", "digit": digit}))
-                pipeline.dtmf(digit)
-            case _:
-                pass
-
-    async def _attach(self, pipeline: Resumable, frame: Frame) -> None:
-        told = frame.json()
-        first = self._link.attachment is None
-        self._link.attach(
-            Attachment(id=frame.attachment, inbox=str(told["inbox"]), sample_rate=int(told["sample_rate"]))
-        )
-        self._frames.attached()
-        self._deadline = None
-        pipeline.greet()
-        self.lane.due()
-        if first:
-            await self._books.state(SessionState.ACTIVE)
-
-    async def _detach(self, pipeline: Resumable, frame: Frame) -> None:
-        told = frame.json()
-        if not self._frames.is_attached(frame):
-            return  # a socket that another has replaced
-        pipeline.left()
-        self._link.attachment = None
-        if told.get("stopped"):
-            self._reason = Reason.HANGUP
-            return
-        self._deadline = self._now() + RESUME_S
-        self.lane.due()
-        await self._books.state(SessionState.READY)
 
     # ------------------------------------------------------------ the end
 

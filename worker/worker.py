@@ -19,6 +19,7 @@ from voicebackend.session import SessionState
 from voicebackend.streams import Entry, Frame, Kind
 from voicebackend.telemetry import slots_total, slots_used
 from worker.announcement import announce, describe_providers, withdraw
+from worker.caller import Reason
 from worker.gateways import GatewayWatch
 from worker.lane import Lane
 from worker.lanes.checkpoints import Checkpoints
@@ -30,7 +31,6 @@ from worker.lanes.steward import Steward
 from worker.lanes.takeover import Takeover
 from worker.lease import RENEW_S, Leases
 from worker.services import Services
-from worker.session import Reason
 from worker.settings import WorkerSettings, lane_caps
 
 logger = logging.getLogger(__name__)

@@ -15,7 +15,8 @@ from voicebackend import channel
 from voicebackend._redis import connect
 from voicebackend.settings import Deployment
 from voicebackend.tasks import Task
-from worker.task_agent import TaskAgent, TaskQuestion
+from worker.task_agent import TaskAgent
+from worker.task_question import TaskQuestion
 
 GUESS, FINAL = "a table for", "a table for two"
 

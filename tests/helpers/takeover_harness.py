@@ -1,4 +1,4 @@
-"""A call whose worker is killed, in virtual time: a lane, a gateway, a log and tasks that outlive it, and its heir.
+"""A call whose worker is killed, in virtual time, and its heir.
 
 Only the worker is real: ``SessionRunner`` between scripted engines. What it leaves behind when it is killed is the last
 checkpoint that was written, by the rules of the real writer.
@@ -7,187 +7,33 @@ checkpoint that was written, by the rules of the real writer.
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any, cast
 
-import numpy as np
 from conversation_harness import FRAME_BYTES, FRAME_S, Piece
 from scripted_engines import Judge, Loudness, Reader, sound
-from scripted_phone import Line
+from takeover_voice import StretchedVoice, letters
+from takeover_world import SESSION, Gateway, Holder, LaneStream, Store
 
-from voicebackend._wire import Wire
-from voicebackend.audio import PIPELINE_RATE, SAMPLE_BYTES
+from voicebackend.audio import PIPELINE_RATE
 from voicebackend.config import BackendConfig, PipelineType
-from voicebackend.interfaces import Capabilities, Engines, TextToSpeech, WordTime
+from voicebackend.interfaces import Capabilities, Engines
 from voicebackend.keys import Keys
 from voicebackend.record import SessionRecord
 from voicebackend.session import SessionState, Transport
-from voicebackend.streams import EntryId, Frame, Kind, json_payload
+from voicebackend.streams import EntryId, Kind, json_payload
 from voicebackend.tasks import AGENTS_TURN, Task
 from worker.checkpoint import replay_from
 from worker.session import SessionRunner
 
-SESSION = "a" * 32
 DEAD_S = 1.5
 """Seconds until somebody else has the lane."""
 DUE_S, LATEST_S = 0.05, 1.0
 """When a checkpoint is written that was asked for, and when in any case."""
-LETTER_S = 0.06
-
-
-class StretchedVoice(TextToSpeech):
-    """Speaks letters at a pace that differs on each call; every letter is told from the one before."""
-
-    name = "stretched"
-    sample_rate = PIPELINE_RATE
-
-    def __init__(self, rng: random.Random, *, timed: bool = False) -> None:
-        super().__init__()
-        self._rng, self._timed, self._parity = rng, timed, 0
-
-    async def synthesize(self, text: str) -> AsyncIterator[bytes | WordTime]:
-        """Yield the audio, 0.2 s at a time, faster than it is spoken."""
-        size = round(LETTER_S * PIPELINE_RATE * self._rng.uniform(0.85, 1.2))
-        await asyncio.sleep(0.08)
-        pcm, at = b"", 0
-        for word in text.split(" "):
-            for letter in f"{word} ":
-                self._parity ^= 1
-                pcm += np.full(size, ord(letter) * 100 + 50 * self._parity, "<i2").tobytes()
-            if self._timed and word:
-                yield WordTime(word, at * size / PIPELINE_RATE, (at + len(word)) * size / PIPELINE_RATE)
-            at += len(word) + 1
-        for start in range(0, len(pcm), 6400):
-            yield pcm[start : start + 6400]
-            await asyncio.sleep(0.04)
-
-
-def letters(pcm: bytes) -> str:
-    """Return the letters of a stretched voice's audio; one that was cut off is among them."""
-    samples = np.frombuffer(pcm, "<i2")
-    samples = samples[samples >= 900]
-    if not len(samples):
-        return ""
-    starts = [0, *(np.flatnonzero(np.diff(samples)) + 1).tolist()]
-    return "".join(chr(int(samples[start]) // 100) for start in starts)
-
-
-class Store(Wire):
-    """The state that is in Redis: one log, and hashes."""
-
-    def __init__(self) -> None:
-        self.entries: list[tuple[EntryId, dict[str, Any]]] = []
-        self.hashes: dict[str, dict[str, str]] = {}
-
-    async def execute(self, *commands: Sequence[Any]) -> list[Any]:
-        """Do what the worker asks for, a millisecond later."""
-        await asyncio.sleep(0.001)
-        replies = [self._one(*map(_text, command)) for command in commands]
-        await asyncio.sleep(0.001)
-        return replies
-
-    def _one(self, name: str, key: str, *rest: str) -> Any:
-        match name:
-            case "XADD":
-                self.entries.append((EntryId(len(self.entries) + 1, 0), json.loads(rest[-1])))
-                return str(self.entries[-1][0]).encode()
-            case "XRANGE":
-                after = EntryId.parse(rest[0].removeprefix("("))
-                return [
-                    (str(at).encode(), [b"e", json.dumps(entry).encode()]) for at, entry in self.entries if at > after
-                ]
-            case "HSET":
-                self.hashes.setdefault(key, {}).update(zip(rest[::2], rest[1::2], strict=True))
-            case "HMGET":
-                return [value.encode() if (value := self.hashes.get(key, {}).get(name)) else None for name in rest]
-        return 1
-
-    def said(self, role: str) -> list[tuple[int, str, bool]]:
-        """Return turn, text, and whether it was cut off, of what one side said."""
-        return [
-            (entry["turn"], entry["text"], bool(entry.get("interrupted")))
-            for _, entry in self.entries
-            if entry["type"] == "transcript" and entry["role"] == role
-        ]
-
-
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
-
-
-class Gateway:
-    """Plays what the worker of the latest epoch sends, and tells the lane."""
-
-    def __init__(self, call: Call) -> None:
-        self._call, self.line = call, Line()
-        self._epoch, self._seq = 0, 0
-        self.fenced = 0
-        self.line.on_played = self._played
-
-    def take(self, frame: Frame) -> None:
-        """Take what comes to the inbox; what an older worker sends is dropped."""
-        if (frame.epoch, frame.seq) <= (self._epoch, self._seq):
-            self.fenced += 1
-            return
-        self._epoch, self._seq = frame.epoch, frame.seq
-        match frame.kind:
-            case Kind.AUDIO_OUT:
-                self.line.play(frame.turn, frame.payload)
-            case Kind.EVENT:
-                told = frame.json()
-                self.line.event(SimpleNamespace(**{"turn": 0, **told}, to_json=frame.payload.decode))
-            case Kind.ADOPT:
-                standing = self.line._playout.adopt(asyncio.get_running_loop().time())
-                data = {name: getattr(standing, name) for name in ("turn", "received_ms", "played_ms", "paused")}
-                self._call.lane.add(Kind.PLAYOUT, json_payload(data))
-
-    def _played(self, turn: int, ms: float, *, final: bool) -> None:
-        self._call.lane.add(Kind.PLAYED, json_payload({"ms": ms, "final": final}), turn=turn)
-
-
-class LaneStream:
-    """The lane: keeps what was written, and gives it to whoever holds it."""
-
-    def __init__(self) -> None:
-        self.entries: list[tuple[EntryId, Frame]] = []
-        self.reader: Callable[[Frame, EntryId], None] | None = None
-        self._audio_seq = 0
-
-    def add(self, kind: Kind, payload: bytes = b"", **fields: int) -> None:
-        """Append a frame."""
-        if kind is Kind.AUDIO_IN:
-            self._audio_seq += 1
-            fields["seq"] = self._audio_seq
-        fields.setdefault("attachment", 1 if kind < Kind.AGENT_STARTED else 0)
-        now = round(asyncio.get_running_loop().time() * 1000) + 1
-        entry = EntryId(now, len(self.entries))
-        frame = Frame(SESSION, kind, payload, **fields)
-        self.entries.append((entry, frame))
-        if self.reader is not None:
-            self.reader(frame, entry)
-
-
-class Holder:
-    """A lane as a worker knows it."""
-
-    number = 0
-
-    def __init__(self, epoch: int) -> None:
-        self.epoch, self.wanted = epoch, asyncio.Event()
-
-    def due(self) -> None:
-        """Ask for a checkpoint."""
-        self.wanted.set()
-
-    def may_speak(self, now: float) -> bool:
-        """Never in doubt here: the gateway drops what a dead worker sends."""
-        del now
-        return True
 
 
 class Call:
@@ -196,7 +42,7 @@ class Call:
     def __init__(self, rng: random.Random, answers: Sequence[Sequence[Piece]], settings: dict[str, Any]) -> None:
         self.rng, self.answers, self.store, self.lane = rng, answers, Store(), LaneStream()
         self.loop = asyncio.get_running_loop()
-        self.gateway, self.keys = Gateway(self), Keys()
+        self.gateway, self.keys = Gateway(self.lane), Keys()
         self.effects: list[tuple[int, int]] = []
         self.claims: list[tuple[int, int]] = []
         self.written: dict[int, str] = {}
@@ -223,7 +69,7 @@ class Call:
             restored=self.checkpoint, clock=self.loop.time,
         )  # fmt: skip
         self.runner = runner
-        self._lives = [
+        self._lives += [
             asyncio.create_task(runner.run(), name="session"),
             asyncio.create_task(self._write(runner, holder), name="checkpoints"),
         ]
@@ -261,6 +107,7 @@ class Call:
         for outcome in await asyncio.gather(*self._lives, return_exceptions=True):
             if isinstance(outcome, Exception):
                 self.problems.append(repr(outcome))
+        self._lives = []
 
     async def _write(self, runner: SessionRunner, holder: Holder) -> None:
         while True:
@@ -312,10 +159,11 @@ class Call:
             return
         state["claimed"] = str(attempt)
         self.claims.append((turn, attempt))
+        self.store.alive[self.keys.turn_alive(SESSION, turn)] = str(attempt)
         self.lane.add(Kind.AGENT_STARTED, turn=turn, attempt=attempt)
         self._own(self._have_effect(turn, attempt, state))
         seq, number = 0, len({said for said, _ in self.claims if said < turn})
-        self.written[turn] = "".join(
+        self.written[turn] = " ".join(
             piece for piece in self.answers[min(number, len(self.answers) - 1)] if isinstance(piece, str)
         )
         for piece in self.answers[min(number, len(self.answers) - 1)]:
@@ -355,7 +203,7 @@ class Call:
         """Say something; return when its last sound was sent."""
         pcm = sound(text)
         self._sounds.extend(pcm[at : at + FRAME_BYTES] for at in range(0, len(pcm), FRAME_BYTES))
-        while self._sounds:
+        while self._sounds:  # noqa: ASYNC110 - the microphone has no event
             await asyncio.sleep(FRAME_S)
 
     def hold(self, on: bool) -> None:
@@ -431,6 +279,3 @@ async def calling(
     assert call.problems == []
     left = [task.get_name() for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     assert left == [], f"tasks are left: {left}"
-
-
-SECONDS_PER_BYTE = 1 / SAMPLE_BYTES / PIPELINE_RATE

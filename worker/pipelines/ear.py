@@ -6,7 +6,6 @@ import asyncio
 import logging
 import math
 from contextlib import suppress
-from dataclasses import dataclass
 
 from voicebackend import conversation
 from voicebackend.audio import PIPELINE_RATE, SAMPLE_BYTES, level_dbfs
@@ -16,7 +15,7 @@ from voicebackend.interfaces import Engines, Recognition, SttStream, TurnEvidenc
 from voicebackend.telemetry import span
 from worker.pipelines.hearing import Heard, Listener, Utterance
 from worker.pipelines.intake import Intake, Piece
-from worker.pipelines.judgement import probability
+from worker.pipelines.judgement import CaughtUp, Judged, note, probability
 from worker.pipelines.recall import Recall
 from worker.pipelines.snapshot import EarSnapshot
 from worker.processors import Processors
@@ -42,19 +41,6 @@ LIKELY = 0.5
 _BYTES_PER_S = PIPELINE_RATE * SAMPLE_BYTES
 
 
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    """What the turn detector made of a pause; None where it failed."""
-
-    pause: int
-    probability: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class _CaughtUp:
-    """All that another worker's ear had heard was heard again."""
-
-
 class Ear:
     """Runs as one task; ``push`` is called from the lane's reader and never waits."""
 
@@ -68,7 +54,7 @@ class Ear:
         self._noise = engines.noise.stream() if engines.noise else None
         self._settings, self._habits, self._hush = settings, Habits(), Hush()
         self._endpointing = Endpointing(engines.vad.profile, settings)
-        self._intake: Intake[_Judged | _CaughtUp] = Intake()
+        self._intake: Intake[Judged | CaughtUp] = Intake()
         self._recall, self._before = Recall(), EarSnapshot()
         self._pushed = 0
         self._again = False
@@ -107,7 +93,7 @@ class Ear:
 
     def heard_again(self) -> None:
         """Hear that from now on audio is new."""
-        self._intake.note(_CaughtUp())
+        self._intake.note(CaughtUp())
 
     async def run(self) -> None:
         """Listen until cancelled; a recogniser that fails costs what was being said.
@@ -133,9 +119,9 @@ class Ear:
         try:
             while True:
                 item = await self._intake.next(in_turn=self.hears_speech)
-                if isinstance(item, _Judged):
+                if isinstance(item, Judged):
                     await self._act(stt, self._decide(item))
-                elif isinstance(item, _CaughtUp):
+                elif isinstance(item, CaughtUp):
                     self._again = False
                     self._listener.caught_up()
                 else:
@@ -234,7 +220,7 @@ class Ear:
 
     async def _judge(self, pause: int) -> None:
         """Ask the turn detector about this pause; the answer waits its turn among the audio."""
-        self._intake.note(_Judged(pause, await self._probability()))
+        self._intake.note(Judged(pause, await self._probability()))
 
     async def _judge_now(self, stt: SttStream) -> Decision | None:
         """Judge a pause before more is heard: what is heard again does not take the time in which that happens."""
@@ -247,22 +233,16 @@ class Ear:
     async def _may_end(self) -> Decision | None:
         """Nobody has judged this pause in time: now it must be."""
         self._stop_judging()
-        return self._decide(_Judged(self._pauses, await self._probability()))
+        return self._decide(Judged(self._pauses, await self._probability()))
 
-    def _decide(self, judged: _Judged) -> Decision | None:
+    def _decide(self, judged: Judged) -> Decision | None:
         """Say how long to wait; the turn may be over at once."""
         if judged.pause != self._pauses or self._endpointing.hearing is not Hearing.PAUSE:
             return None
-        base_s, text = self._vad_engine.profile.stop_s, self._text
+        text, silence_s = self._text, self._endpointing.silence_s
+        base_s = self._vad_engine.profile.stop_s
         decided = waiting(text, judged.probability, base_s=base_s, settings=self._settings, habits=self._habits)
-        extra = {
-            "reason": decided.reason,
-            "wait_s": round(decided.seconds, 3),
-            "silence_s": round(self._endpointing.silence_s, 3),
-            "characters": len(text),
-            **decided.inputs,
-        }
-        logger.info("end of turn judged", extra=extra)
+        note(decided, silence_s=silence_s, characters=len(text))
         decision = self._endpointing.wait_until(decided.seconds)
         if decision is None and text and (judged.probability is None or judged.probability >= LIKELY):
             self._listener.may_be_over(text)

@@ -55,7 +55,7 @@ class Intake(Generic[Note]):
         if len(self._items) >= (AGAIN_FRAMES if again or self._again else QUEUE_FRAMES):
             self._items.popleft()
             frames_dropped.add(1, {"where": "ear"})
-        self._again = again or (self._again and len(self._items) >= QUEUE_FRAMES)
+        self._again = again or (self._again and bool(self._items))
         self._until, self._suspected = self._loop.time(), False
         self.note(Piece(pcm, number))
 

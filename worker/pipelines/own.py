@@ -10,7 +10,6 @@ from voicebackend.streams import Frame
 from worker.pipelines.resumable_dialogue import ResumableDialogue
 from worker.pipelines.snapshot import DialogueSnapshot, EarSnapshot, PresenceSnapshot, Standing
 
-
 _NEVER = 2**32
 """Number of a frame that does not come."""
 

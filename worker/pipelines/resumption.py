@@ -7,13 +7,15 @@ said; the word that was cut off is said again.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from worker.pipelines.saying import Saying
+from worker.pipelines.saying import Saying, heard
 from worker.pipelines.snapshot import AnswerSnapshot, ClauseSnapshot, Standing
-from worker.speech.clauses import made_of
+from worker.speech.clauses import Uncut, made_of
 from worker.speech.heard import TOLERANCE_MS, TYPICAL_MS, SpokenClause, seam_at, size
 
+MARGIN = 1.2
+"""Times as long as reckoned a clause is taken to be whose length is not known: rather a word twice than none."""
 MOST_MS = 250.0
 """Of speech for a byte of text: a voice that seems slower than this was waited for."""
 
@@ -66,6 +68,13 @@ def sayings(clauses: Sequence[ClauseSnapshot], received_ms: float, *, normalise:
     return made
 
 
+def as_received(resumed: Resumption) -> AnswerSnapshot:
+    """Return an answer as if no more had been meant to be said than the caller's side has got."""
+    text = heard(sayings(resumed.snapshot.clauses, resumed.received_ms, normalise=False), resumed.received_ms)
+    clause = ClauseSnapshot(text=text, start_ms=0.0, made_ms=resumed.received_ms, complete=True)
+    return replace(resumed.snapshot, clauses=(clause,) if text else (), waiting=(), uncut=Uncut(), over=True)
+
+
 def pace(made: Sequence[Saying]) -> float:
     """Return the milliseconds that the voice takes for a byte of text, by the clauses it has made."""
     whole = [saying for saying in made if saying.complete and saying.clause.spoken]
@@ -80,7 +89,7 @@ def take_up(saying: Saying, start_ms: float, received_ms: float, pace_ms: float)
         saying.start_ms, saying.made_ms, saying.complete, saying.seams = None, 0.0, False, ()
         saying.words.clear()
         return
-    reckoned_ms = saying.resumed_ms + size(saying.unsaid) * pace_ms
+    reckoned_ms = saying.resumed_ms + size(saying.unsaid) * pace_ms * MARGIN
     length_ms = saying.made_ms if saying.complete else max(saying.made_ms, reckoned_ms)
     spoken = SpokenClause(saying.clause, start_ms, length_ms, tuple(saying.words), True, saying.seams)
     seam = None if received_ms >= start_ms + length_ms - TOLERANCE_MS else seam_at(spoken, received_ms)

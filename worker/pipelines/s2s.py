@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from voicebackend.conversation import Conversation
-from voicebackend.errors import InvalidConfig
+from voicebackend.errors import InvalidConfig, VoiceBackendError
 from voicebackend.events import Transcript
 from voicebackend.hooks import Stage
 from voicebackend.interfaces import Engines, S2sStream, SpeechToSpeech, TransportLink
@@ -22,6 +22,8 @@ from worker.pipelines.model_voice import ModelVoice
 from worker.pipelines.mouth import Mouth
 from worker.pipelines.parts import Agent, Log
 from worker.pipelines.resumable_dialogue import ResumableDialogue
+from worker.pipelines.resumption import as_received, resumption
+from worker.pipelines.snapshot import DialogueSnapshot, Standing
 from worker.processors import Processors
 
 logger = logging.getLogger(__name__)
@@ -102,6 +104,23 @@ class S2sPipeline(ResumableDialogue):
     def _drop_waiting(self) -> None:
         while self._waiting_answers:
             self._waiting_answers.pop().drop()
+
+    def resume(self, snapshot: DialogueSnapshot, standing: Standing | None) -> None:
+        """Go on with a model that knows nothing of the call: it says what text was left, if it says texts of others."""
+        if snapshot.greeted:
+            logger.warning("the model knows nothing of the call so far", extra={"engine": self._engine.name})
+            self._own(self._note_loss(), "takeover")
+        if snapshot.answer is not None and not self._engine.can_say:
+            heard_so_far = as_received(resumption(snapshot.answer, standing))
+            snapshot = replace(snapshot, answer=heard_so_far)
+        super().resume(snapshot, standing)
+
+    async def _note_loss(self) -> None:
+        """Say in the log that the model has forgotten the call."""
+        try:
+            await self._log.append({"type": "takeover", "history": "lost"})
+        except VoiceBackendError as error:
+            logger.warning("log not written", extra={"error_code": str(error.code)})
 
     # The model answers by itself
 

@@ -116,7 +116,8 @@ class _Clock:
         text = spoken.clause.spoken
         total, ms = _size(text), spoken.ms
         if not spoken.complete:
-            ms = max(ms, total * TYPICAL_MS)
+            last = spoken.seams[-1] if spoken.seams else Seam(0, 0.0, 0.0)
+            ms = max(ms, last.ms + (total - last.place) * TYPICAL_MS)
         self._places, self._times = [0], [0.0]
         seams = [(seam.place, end_ms) for seam in spoken.seams for end_ms in (seam.said_ms, seam.ms)]
         known = sorted((*_timed(text, spoken.words), *seams)) if seams else _timed(text, spoken.words)
