@@ -154,6 +154,11 @@ class State:
         """Return the sessions in all of them."""
         return sum(self.leased(worker).values())
 
+    def _lapsed(self, worker: str) -> int:
+        """Return the sessions in the lanes that a worker had and nobody holds: it may have them again."""
+        free = (lane for lane in self._claimed.get(worker, ()) if self.holder(lane) is None)
+        return sum(len(self.slots.get(lane, ())) for lane in free)
+
     def renew(self, worker: str, lanes: Iterable[tuple[int, int]], ttl_ms: int) -> dict[int, bool | None]:
         """Renew leases given as lane and epoch: True renewed, False nobody holds it, None another does."""
         now, results = self.clock(), dict[int, bool | None]()
@@ -171,6 +176,7 @@ class State:
         held = self.holder(lane)
         if held is not None and (held.worker, held.epoch) == (worker, epoch):
             self._put(self.leases, lane, _GONE)
+            self._claimed.get(worker, set()).discard(lane)
 
     # ------------------------------------------------------------ sessions: control/sessions/scripts.py
 
@@ -182,7 +188,7 @@ class State:
         place = 0
         for worker, slots, announced in workers:
             leased = self.leased(worker)
-            used = sum(leased.values())
+            used = sum(leased.values()) + self._lapsed(worker)
             able = [(taken, lane) for lane, taken in leased.items() if lane in announced]
             free = slots - used if slots else math.inf
             if able and free > 0 and (best is None or free > best[0] or (free == best[0] and used < best[1])):
