@@ -14,7 +14,18 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from redis_faults import Heard, Servers, behind_sentinels, failed_over, frozen, full, heard_of, killed, servers_apart
+from redis_faults import (
+    Heard,
+    Servers,
+    behind_sentinels,
+    failed_over,
+    frozen,
+    full,
+    heard_of,
+    killed,
+    over_a_cluster,
+    servers_apart,
+)
 
 LONG = os.environ.get("VOICEBACKEND_CHAOS") == "full"
 ROUNDS = 3 if LONG else 1
@@ -84,3 +95,12 @@ async def test_a_failover_costs_no_call() -> None:
     tell(heard)
 
     assert heard[0].calls_lost == 0
+
+
+async def test_a_shard_of_a_cluster_killed_and_restarted_costs_no_call() -> None:
+    """It comes back empty; lanes on the others go on meanwhile."""
+    async with over_a_cluster() as (site, nodes):
+        heard = [await heard_of("audio: shard killed, restarted", site, partial(killed, nodes[1]))]
+    tell(heard)
+
+    nothing_lost(heard)

@@ -11,7 +11,16 @@ from dataclasses import dataclass
 import aiohttp
 from deployment import Site, site
 from echo_caller import EchoCaller
-from redis_servers import PERSISTENT, RedisProcess, SentinelGroup, redis_server, sentinel_group, until
+from redis_servers import (
+    PERSISTENT,
+    RedisProcess,
+    SentinelGroup,
+    cluster_url,
+    redis_cluster,
+    redis_server,
+    sentinel_group,
+    until,
+)
 from stack_harness import StackAddress, StackCall, StackClient
 
 SETTLE_S = 1.5
@@ -71,6 +80,15 @@ async def behind_sentinels() -> AsyncIterator[tuple[Site, SentinelGroup]]:
         urls = {"state_url": group.url, "audio_url": audio.url, "broker_url": group.url}
         async with _deployed(urls) as running:
             yield running, group
+
+
+@asynccontextmanager
+async def over_a_cluster() -> AsyncIterator[tuple[Site, list[RedisProcess]]]:
+    """Run a deployment whose audio lies in a Cluster."""
+    with redis_server(*PERSISTENT) as server, redis_cluster("--cluster-require-full-coverage", "no") as nodes:
+        urls = {"state_url": server.url, "audio_url": cluster_url(nodes), "broker_url": server.url}
+        async with _deployed(urls) as running:
+            yield running, nodes
 
 
 @asynccontextmanager

@@ -98,11 +98,17 @@ class Holdings:
         lane.confirm(lease, asked)
 
     async def keep(self) -> None:
-        """Keep the streams alive and short; raises Redis's errors."""
+        """Keep the streams alive and short; raises Redis's errors, when each was tried: they may lie apart."""
+        failed: Exception | None = None
         for number in list(self._lanes):
             stream = self._keys.lane(number)
             if stream in self._by_stream:
-                await channel.keep(self._audio, stream, self._reader, window_s=LANE_WINDOW_S)
+                try:
+                    await channel.keep(self._audio, stream, self._reader, window_s=LANE_WINDOW_S)
+                except (RedisError, OSError) as error:
+                    failed = error
+        if failed is not None:
+            raise failed
 
     def lose(self, lane: Lane) -> None:
         """Let go of a lane that another worker holds, and of its sessions."""
@@ -120,6 +126,7 @@ class Holdings:
         try:
             async with asyncio.timeout(FLUSH_S):
                 await self._store.write(lane.number, lane.epoch, position=lane.position, changed=snapshots)
+                await self._store.taken_over(lane.number, lane.epoch, 0)  # it went on purpose: nothing is wrong with it
         finally:
             await self.release(lane)
 
