@@ -38,6 +38,7 @@ async def announce(
     slots_total: int,
     slots_free: int,
     draining: bool,
+    settled: bool,
     config_version: int,
     load: Measured,
 ) -> None:
@@ -57,6 +58,7 @@ async def announce(
         "slots_total": slots_total,
         "slots_free": slots_free,
         "draining": int(draining),
+        "settled": int(settled),
         "config_version": config_version,
         "seen_ms": round(now * 1000),
         "admitting": int(load.admitting),

@@ -146,6 +146,7 @@ class Worker:
             slots_used=sum(loads.values()),
             providers=frozenset(self._providers),
             draining=self._draining,
+            settled=self._steward.settled,
         )
 
     def _loads(self) -> dict[int, int]:
@@ -169,6 +170,7 @@ class Worker:
             slots_total=total,
             slots_free=max(0, total - used),
             draining=self._draining,
+            settled=self._steward.settled,
             config_version=self._config.version,
             load=self._services.load.measure(),
         )

@@ -26,7 +26,7 @@ local lanes = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'WITHSCORES', 'L
 table.insert(lanes, 1, now)
 return lanes
 """
-_FIELDS = ("id", "loads", "slots_total", "provider_names", "draining", "admitting", "seen_ms")
+_FIELDS = ("id", "loads", "slots_total", "provider_names", "draining", "settled", "admitting", "seen_ms")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +99,7 @@ def _member(raw: Mapping[str, bytes | None]) -> Member | None:
             slots_used=sum(lanes.values()),
             providers=frozenset(json.loads(text["provider_names"])),
             draining=text["draining"] == "1",
+            settled=text["settled"] == "1",
             admitting=text["admitting"] == "1",
             seen_ms=int(text["seen_ms"]),
         )
