@@ -162,9 +162,11 @@ class Steward:
         until = time.monotonic() + DRAIN_S
         while time.monotonic() < until:
             lapsed = await self._directory.lapsed()
-            members = await self._directory.members()
-            lanes = to_hand_over(self._me(), members, now_ms=lapsed.now_ms, needs=await self._needs())
-            if not lanes:
-                return
+            members, me = await self._directory.members(), self._me()
+            lanes = to_hand_over(me, members, now_ms=lapsed.now_ms, needs=await self._needs())
             for number in lanes:
                 await self.hand_over(self._holdings.lanes[number])
+            if not lanes:
+                if not any(me.lanes.values()) or all(member.settled for member in members if member.id != me.id):
+                    return
+                await asyncio.sleep(LOOK_S)  # somebody may claim soon
