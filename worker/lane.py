@@ -19,6 +19,8 @@ class Lane:
         """The last entry that was handed to its sessions."""
         self.deaf_until = EntryId()
         """Caller audio up to this entry is left out: it may have brought down who held the lane before."""
+        self.restored_at: float | None = None
+        """When the last of its sessions was restored, seconds (monotonic); None while they are."""
         self.leasing = asyncio.Lock()
         """Held while the lease is renewed or given up: a renewal under way must not claim again what was given up."""
         self.wanted = asyncio.Event()

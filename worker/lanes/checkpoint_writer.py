@@ -25,8 +25,8 @@ SESSIONS_S = 1.0
 """Seconds between looks at every session."""
 ALIVE_S = 60.0
 """Seconds between writes while nothing changes, so that the checkpoint does not expire."""
-PROGRESS_S = 10.0
-"""Seconds that a lane that was taken over must run: then that takeover led somewhere."""
+PROGRESS_S = 5.0
+"""Seconds that a lane must run with all its sessions: then its takeover led somewhere."""
 
 
 class CheckpointWriter:
@@ -40,7 +40,7 @@ class CheckpointWriter:
         self._unwritten: dict[str, bytes] = {}
         self._position = EntryId()
         self._looked_at = self._written_at = float("-inf")
-        self._progress_at: float | None = time.monotonic() + PROGRESS_S
+        self._led_somewhere = False
         self._failing = False
 
     async def run(self) -> None:
@@ -89,9 +89,9 @@ class CheckpointWriter:
 
     async def _put(self, now: float, position: EntryId, changed: dict[str, bytes], gone: set[str]) -> bool:
         lane, epoch = self._lane.number, self._lane.epoch
-        if self._progress_at is not None and now >= self._progress_at:
-            await self._store.taken_over(lane, epoch, 0)
-            self._progress_at = None
+        restored_at = self._lane.restored_at
+        if not self._led_somewhere and restored_at is not None and now - restored_at >= PROGRESS_S:
+            self._led_somewhere = await self._store.taken_over(lane, epoch, 0)
         return await self._store.write(lane, epoch, position=position, changed=changed, gone=gone)
 
     def _failed(self, error: Exception) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Mapping
 
 from voicebackend.config import BackendConfig
@@ -56,6 +57,7 @@ class Takeover:
         try:
             with span("take_over", lane=number):
                 await self._restore(lane, lapsed_ms)
+                lane.restored_at = time.monotonic()
         except BaseException:
             await self._holdings.release(lane)
             raise
@@ -89,7 +91,12 @@ class Takeover:
 
     def _run(self, records: Mapping[str, SessionRecord], checkpoint: Checkpoint, lane: Lane) -> None:
         for session, record in records.items():
-            self._roster.run(record, self._config(), lane, restored=checkpoint.sessions.get(session))
+            try:
+                self._roster.run(record, self._config(), lane, restored=checkpoint.sessions.get(session))
+            except InvalidFormat as error:
+                told = {"session_id": session, "lane": lane.number, "error": error.message}
+                logger.error("checkpoint not readable: the session starts anew", extra=told)  # noqa: TRY400
+                self._roster.run(record, self._config(), lane)
 
     async def _one_by_one(self, records: Mapping[str, SessionRecord], checkpoint: Checkpoint, lane: Lane) -> None:
         """Note each session before it is restored, so that the next holder knows who brought this process down."""
