@@ -136,16 +136,18 @@ def _reached(heard: str, words: Sequence[str], takeovers: int) -> set[int]:
     for word in words:
         starts.append(at)
         at += len(word)
-    states = {(0, 0)}
+    states = {(0, 0, 0)}
     for letter in heard:
         following = set()
-        for place, again in states:
+        for place, again, furthest in states:
             options = [(place, again)]
             if again < takeovers:
                 options += [(start, again + 1) for start in [0, *starts] if start < place][-AGAIN_WORDS:]
-            following |= {(at + 1, used) for at, used in options if at < len(text) and text[at] == letter}
+            following |= {
+                (at + 1, used, max(furthest, at + 1)) for at, used in options if at < len(text) and text[at] == letter
+            }
         states = following
-    return {place for place, _ in states}
+    return {furthest for _, _, furthest in states}
 
 
 def _squeezed(text: str) -> str:

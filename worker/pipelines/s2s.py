@@ -85,6 +85,12 @@ class S2sPipeline(ResumableDialogue):
         if self._stream is not None:
             await self._stream.aclose()
 
+    async def abandon(self) -> None:
+        """Stop without a word, and hang up: another worker goes on with another model."""
+        await super().abandon()
+        if self._stream is not None:
+            await self._stream.aclose()
+
     async def settled(self) -> None:
         """Return when what was cut off has been noted down, and the model told."""
         await self._floor.settled()
