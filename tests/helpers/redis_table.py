@@ -32,7 +32,7 @@ def main(path: Path) -> None:
         table.add_column(name.replace("_", " "), justify="left" if name == "fault" else "right")
     for row in sorted(rows, key=lambda row: str(row["fault"])):
         table.add_row(*map(str, row.values()))
-    Console().print(table)
+    Console(width=140).print(table)
 
 
 if __name__ == "__main__":
