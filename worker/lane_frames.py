@@ -152,8 +152,8 @@ class LaneFrames:
         return False
 
     def _told(self, frame: Frame) -> None:
-        if self.standing.done() or not self.is_attached(frame):
-            return
+        if self.standing.done() or not self.is_attached(frame) or frame.epoch != self._link.epoch:
+            return  # what an earlier holder of the lane had asked for is read again
         told = frame.json()
         standing = Standing(
             turn=int(told.get("turn", 0)),

@@ -38,6 +38,11 @@ class GatewayLink(TransportLink):
         """Return the caller's rate in Hz."""
         return self.attachment.sample_rate if self.attachment else PIPELINE_RATE
 
+    @property
+    def epoch(self) -> int:
+        """Return the epoch under which it speaks."""
+        return self._lane.epoch
+
     def attach(self, attachment: Attachment) -> None:
         """Speak to this socket from now on, and have the one before let go, wherever it is."""
         if self.attachment is not None and self.attachment.id != attachment.id:

@@ -88,7 +88,7 @@ class Caller:
             self._event(frame)
             self._wake.set()
         elif frame.kind is Kind.ADOPT:
-            self._lane.playout(self._playout.adopt(self._loop.time()))
+            self._lane.playout(self._playout.adopt(self._loop.time()), frame.epoch)
             self._wake.set()
         if self._playout.is_crowded:
             self.dismiss(_too_slow())

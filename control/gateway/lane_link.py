@@ -35,10 +35,10 @@ class LaneLink:
         """Say that the socket is open, and where what is for it goes."""
         self.tell(Kind.ATTACH, inbox=self._inbox, sample_rate=self._sample_rate, traceparent=traceparent)
 
-    def playout(self, standing: Standing) -> None:
-        """Tell how far playout is."""
+    def playout(self, standing: Standing, epoch: int) -> None:
+        """Tell how far playout is, to the speaker of this epoch who asked."""
         data = {**asdict(standing), "sample_rate": self._sample_rate, "inbox": self._inbox}
-        self._send(Kind.PLAYOUT, standing.turn, data)
+        self._send(Kind.PLAYOUT, standing.turn, data, epoch)
 
     def played(self, turn: int, ms: float, *, estimated: bool, final: bool) -> None:
         """Tell how much of a turn was heard."""
@@ -48,7 +48,7 @@ class LaneLink:
         """Send anything else, as JSON."""
         self._send(kind, 0, data)
 
-    def _send(self, kind: Kind, turn: int, data: dict[str, object]) -> None:
+    def _send(self, kind: Kind, turn: int, data: dict[str, object], epoch: int = 0) -> None:
         self._seq += 1
         frame = Frame(
             session=self._session,
@@ -57,6 +57,7 @@ class LaneLink:
             turn=turn,
             seq=self._seq,
             attachment=self.attachment,
+            epoch=epoch,
             time_ms=round(time.time() * 1000),
         )
         self._sender.send(self._lane, frame)

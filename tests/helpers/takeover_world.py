@@ -109,7 +109,7 @@ class Gateway:
             case Kind.ADOPT:
                 standing = self.line._playout.adopt(asyncio.get_running_loop().time())
                 data = {name: getattr(standing, name) for name in ("turn", "received_ms", "played_ms", "paused")}
-                self._lane.add(Kind.PLAYOUT, json_payload(data))
+                self._lane.add(Kind.PLAYOUT, json_payload(data), epoch=frame.epoch)
 
     def _played(self, turn: int, ms: float, *, final: bool) -> None:
         self._lane.add(Kind.PLAYED, json_payload({"ms": ms, "final": final}), turn=turn)
