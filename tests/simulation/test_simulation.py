@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+
 import pytest
 from seeds import simulate
 
@@ -17,6 +20,15 @@ def test_a_thousand_seeds_hold_every_invariant(first: int) -> None:
     assert sum(world.oracle.accepted for world in worlds) > CHUNK
 
 
+@pytest.fixture
+def without_collector() -> Iterator[None]:
+    """Keep the garbage collector out: among so many objects it takes as long as the simulation."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("without_collector")
 @pytest.mark.parametrize("seed", [1, 2])
 def test_two_thousand_workers_hold_them_too(seed: int) -> None:
     """Each of them sees only some of the others."""
