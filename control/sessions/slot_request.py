@@ -58,7 +58,7 @@ def whom_to_ask(keys: Keys, workers: Sequence[WorkerInfo]) -> dict[str, Any]:
     """Return what the scripts are told of the workers: ``[id, slots, [lane, ...]]`` each, and how keys are called."""
     lease, sessions = keys.of_any_lane()
     asked = [[worker.id, worker.slots_total, list(worker.lanes)] for worker in workers]
-    return {"workers": asked, "lease": lease, "sessions": sessions}
+    return {"workers": asked, "lease": lease, "sessions": sessions, "lanes": keys.lanes()}
 
 
 def admitted(record: SessionRecord, reply: Sequence[Any]) -> SessionRecord:

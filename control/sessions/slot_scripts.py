@@ -36,6 +36,7 @@ local plan = cjson.decode(ARGV[1])
 -- has leased count: one it has just taken over is not announced yet, one whose lease lapsed for a moment is still its.
 local function choose(at)
   local best
+  local counted, slots, all = {}, 0, 0
   for index, worker in ipairs(plan.workers) do
     local announced = {}
     for _, number in ipairs(worker[3]) do announced[number] = true end
@@ -46,17 +47,28 @@ local function choose(at)
         local number, sessions = tonumber(text), string.format(plan.sessions, text)
         local taken = redis.call('SCARD', sessions)
         used = used + taken
+        if not counted[text] then all = all + taken end
+        counted[text] = true
         if holder and announced[number] and (not lane or taken < lane.taken) then
           lane = {taken = taken, number = number, worker = holder, epoch = epoch, sessions = sessions}
         end
       end
     end
+    slots = slots + (worker[2] == 0 and math.huge or worker[2])
     local free = worker[2] == 0 and math.huge or worker[2] - used
     if lane and free > 0 and (not best or free > best.free or (free == best.free and used < best.used)) then
       best = {free = free, used = used, lane = lane}
     end
   end
-  return best and best.lane
+  -- A lane that is on its way to another worker is nobody's: what it holds will fill slots that look free.
+  local time = redis.call('TIME')
+  local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+  for _, text in ipairs(redis.call('ZRANGEBYSCORE', plan.lanes, '-inf', now_ms, 'LIMIT', 0, 256)) do
+    if not counted[text] and redis.call('EXISTS', string.format(plan.lease, text)) == 0 then
+      all = all + redis.call('SCARD', string.format(plan.sessions, text))
+    end
+  end
+  return best and all < slots and best.lane
 end
 
 local function take(lane, record)

@@ -185,15 +185,18 @@ class State:
         if session in self.rows:
             return "exists"
         best: tuple[float, int] | None = None
-        place = 0
+        place, all_slots, counted = 0, 0.0, set[int]()
         for worker, slots, announced in workers:
             leased = self.leased(worker)
             used = sum(leased.values()) + self._lapsed(worker)
+            all_slots += slots or math.inf
+            counted |= leased.keys() | {lane for lane in self._claimed.get(worker, ()) if self.holder(lane) is None}
             able = [(taken, lane) for lane, taken in leased.items() if lane in announced]
             free = slots - used if slots else math.inf
             if able and free > 0 and (best is None or free > best[0] or (free == best[0] and used < best[1])):
                 best, place = (free, used), min(able)[1]
-        if best is None:
+        nobodys = {lane for lane in self.slots if self.holder(lane) is None}
+        if best is None or sum(len(self.slots.get(lane, ())) for lane in counted | nobodys) >= all_slots:
             return "full"
         lease = self.leases[place]
         self._put(self.slots, place, self.slots.get(place, frozenset()) | {session})

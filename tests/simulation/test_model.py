@@ -81,6 +81,7 @@ class Both:
         """Let a lease run out."""
         lane = self.rng.choice(LANES)
         await self.redis.delete(self.keys.lease(lane))
+        await self.redis.zadd(self.keys.lanes(), {str(lane): 1}, xx=True)
         self.state.leases.pop(lane, None)
 
     async def forget(self) -> None:

@@ -181,6 +181,22 @@ async def test_a_lane_whose_lease_lapsed_still_counts_but_takes_nothing(redis: R
         await admit(redis, placement, 2)
 
 
+async def test_a_lane_on_its_way_from_one_worker_to_another_still_fills_slots(
+    redis: Redis, placement: Placement
+) -> None:
+    """It is nobody's for a moment; who gives it away looks as if it had room, and who gets it will be too full."""
+    await holder(redis, "giver", [1], 2)
+    await holder(redis, "taker", [2], 2)
+    await fill_lane(redis, KEYS, 2, "a", "b")
+    await fill_lane(redis, KEYS, 3, "c", "d")
+    await redis.zadd(KEYS.lanes(), {"3": 1})
+    await redis.expire(KEYS.lanes(), 60)
+    with pytest.raises(SessionLimitExceeded):
+        await admit(redis, placement, 1)
+    await redis.srem(KEYS.lane_sessions(3), "c")
+    assert (await admit(redis, placement, 1)).worker == "giver"
+
+
 async def test_a_refused_session_leaves_nothing_behind(redis: Redis, placement: Placement, store: SessionStore) -> None:
     """Neither record nor log, and no place in any index."""
     await holder(redis, "w", [1], 1)
