@@ -1,4 +1,4 @@
-"""Creating a session, step by step: every check first, then record and slot at once, then the task that starts it."""
+"""Creating a session, step by step: every check first, then record and slot at once, then the word to its lane."""
 
 from __future__ import annotations
 
@@ -12,20 +12,18 @@ from control.access.auth import Principal
 from control.http.telephony import route
 from control.services import Services
 from control.sessions.admission import admit, check_metadata
-from control.sessions.release import release
 from control.sessions.slot_request import RETRY_AFTER_S
+from control.sessions.start import start_of
 from control.sessions.workers import WorkerInfo
 from voicebackend.errors import (
     OperationTimeout,
     RateLimitExceeded,
     SessionNotActive,
-    VoiceBackendError,
     from_code,
 )
 from voicebackend.hooks import HookFailed, RateLimiter, ask
 from voicebackend.record import SessionRecord
 from voicebackend.session import SessionRequest, SessionState, Transport
-from voicebackend.tasks import SESSIONS_CREATE
 from voicebackend.telemetry import inject
 
 OPERATION = "sessions.create"
@@ -38,11 +36,12 @@ async def create_session(
 
     One that finds no slot is refused, or waits for one if the request asks for that.
 
+    A start that does not arrive, for Redis or this process is gone, is repeated by the reconciler.
+
     Where the rate limiter says no, it is waited for up to ``limit_wait_s`` seconds and asked once more.
 
     Raises:
-        VoiceBackendError: it cannot be had, and nothing is left behind; or it could not be handed on, and the record
-            says that it failed.
+        VoiceBackendError: it cannot be had, and nothing is left behind.
 
     """
     check_metadata(request.metadata)
@@ -52,12 +51,7 @@ async def create_session(
     record = await services.placement.admit(record, workers, limits, max_wait_s=max_wait_s)
     if record.is_queued:
         return await services.queue.joined(record)
-    try:
-        await services.publisher.publish(SESSIONS_CREATE, session_id=record.id)
-    except VoiceBackendError as error:
-        failed = await services.store.move(record.id, SessionState.FAILED, reason=str(error.code))
-        await release(services.state, services.keys, services.store, failed)
-        raise
+    services.sender.send(services.keys.lane(record.lane), start_of(record))
     return record
 
 

@@ -34,8 +34,8 @@ from voicebackend.record import (
 )
 from voicebackend.session import SESSION_TRANSITIONS, SessionState, is_over
 
-LOOK_S = 10.0
-"""Seconds after its creation at which a session that is still pending is looked at."""
+LOOK_S = 3.5
+"""Seconds after its creation at which a session is looked at: has it started?"""
 INDEX_TTL_S = 7 * LIVE_TTL_S
 """Seconds for which a tenant's list remembers a session, if its record lives that long."""
 MAX_PAGE = 100

@@ -12,14 +12,13 @@ from typing import Any
 from control import context, loop
 from control.context import TaskContext
 from control.sessions.lease import holders
+from control.sessions.start import start_of
 from control.tasks.ending import clean_up, end_session, tell_to_close
 from control.tasks.repairs.reconcile import reconcile
 from voicebackend._redis import redis_errors
 from voicebackend.errors import SessionNotActive, SessionNotFound
 from voicebackend.record import SessionRecord, decode_log
 from voicebackend.session import SessionState, is_over
-from voicebackend.streams import Frame, Kind, json_payload
-from voicebackend.telemetry import inject
 
 logger = logging.getLogger(__name__)
 
@@ -53,9 +52,7 @@ async def _create(shared: TaskContext, session_id: str) -> None:
     record = await _find(shared, session_id)
     if record is None or record.state is not SessionState.STARTING:
         return
-    payload = json_payload({"traceparent": inject() or record.traceparent})
-    start = Frame(session=session_id, kind=Kind.START, payload=payload, time_ms=round(time.time() * 1000))
-    await shared.tell_lane(record.lane, start)
+    await shared.tell_lane(record.lane, start_of(record))
 
 
 async def _close(shared: TaskContext, session_id: str, reason: str) -> None:

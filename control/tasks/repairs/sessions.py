@@ -16,7 +16,7 @@ from voicebackend.session import SessionState, is_over
 from voicebackend.tasks import SESSIONS_CREATE
 
 LOST_S = 3.0
-"""Seconds after which a session that is not ready must have lost its task."""
+"""Seconds after which a session that is not ready must have lost its start."""
 GIVE_UP_S = 30.0
 """Seconds after which a session that is not ready never will be."""
 SOON_S, LATER_S = 4.0, 15.0

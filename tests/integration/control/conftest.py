@@ -24,7 +24,7 @@ from voicebackend.config import BackendConfig
 from voicebackend.session import SessionState
 from voicebackend.settings import Deployment
 from voicebackend.streams import Frame, Kind, json_payload
-from voicebackend.tasks import SESSIONS_CLOSE, SESSIONS_CREATE, Task
+from voicebackend.tasks import SESSIONS_CLOSE, Task
 
 KEY = "test-key-0123456789"
 OTHER_KEY = "other-key-0123456789"
@@ -77,7 +77,7 @@ class FakeWorker:
     frames: list[Frame] = field(default_factory=list)
     published: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     places: bool = True
-    """Bring sessions to ready as they are created."""
+    """Bring sessions to ready as they are started."""
     fails_with: str = ""
     """Or fail them with this code."""
     reports: bool = True
@@ -91,6 +91,7 @@ class FakeWorker:
         self.store = SessionStore(self.redis, self.keys)
         self.sender = channel.Sender(self.redis)
         self.attachments: dict[str, dict[str, Any]] = {}
+        self.started: set[str] = set()
         self._seq = 0
 
     async def announce(self, *, slots_free: int = 10, slots_total: int = 10, draining: bool = False) -> None:
@@ -116,29 +117,29 @@ class FakeWorker:
         await self.redis.expire(self.keys.workers(), 60)
 
     async def publish(self, task: Task, **arguments: Any) -> None:
-        """Stand in for the tasks: place what is created, end what is closed."""
+        """Stand in for the tasks: end what is closed."""
         self.published.append((task.name, arguments))
-        session = arguments["session_id"]
-        if task is SESSIONS_CREATE and self.fails_with:
+        if task is SESSIONS_CLOSE:
+            await self.end(arguments["session_id"], arguments["reason"])
+
+    async def start(self, session: str) -> None:
+        """Do what is wanted of a session that is started."""
+        if self.fails_with:
             await self.fail(session)
-        elif task is SESSIONS_CREATE and self.places:
+        elif self.places:
             await self.place(session)
-        elif task is SESSIONS_CLOSE:
-            await self.end(session, arguments["reason"])
+        self.started.add(session)
 
     async def place(self, session: str) -> None:
         """Bring a session to ready."""
-        await self.store.move(session, SessionState.STARTING, lane=LANE, worker="w1", epoch=self.epoch)
         await self.store.append_log(session, {"type": "session", "state": "ready"})
         await self.store.move(session, SessionState.READY)
 
     async def fail(self, session: str) -> None:
         """Fail a session at its start."""
+        await self.store.append_log(session, {"type": "session", "state": "failed", "reason": self.fails_with})
         if self.reports:
             await self.store.move(session, SessionState.FAILED, reason=self.fails_with)
-            return
-        await self.store.move(session, SessionState.STARTING, lane=LANE, worker="w1", epoch=self.epoch)
-        await self.store.append_log(session, {"type": "session", "state": "failed", "reason": self.fails_with})
 
     async def end(self, session: str, reason: str) -> None:
         """End a session as a worker does."""
@@ -156,6 +157,8 @@ class FakeWorker:
             try:
                 for frame in await reader.frames(block_ms=200):
                     self._take(frame)
+                    if frame.kind is Kind.START:
+                        await self.start(frame.session)
             except (RedisError, OSError):  # as a worker does: it reads on where it was
                 await asyncio.sleep(0.05)
 
@@ -214,6 +217,7 @@ class Api:
 
     serving: Serving
     http: aiohttp.ClientSession
+    worker: FakeWorker
 
     async def send(self, method: str, path: str, *, key: str | None = KEY, **options: Any) -> aiohttp.ClientResponse:
         """Send a request with an API key; the body is read already."""
@@ -231,11 +235,14 @@ class Api:
         return answer.status, body["code"]
 
     async def create(self, **changes: Any) -> dict[str, Any]:
-        """Create a session and return what the API says of it."""
+        """Create a session and return what the API says of it, once the worker has done with it what it does."""
         body = {"user_id": "u1", "transport": "websocket", "agent": "demo", **changes}
         answer = await self.send("POST", "/v1/sessions", json=body)
         assert answer.status == 201, await answer.text()
-        return dict(await answer.json())
+        created = dict(await answer.json())
+        if created["state"] == SessionState.STARTING:
+            await until(lambda: created["id"] in self.worker.started)
+        return created
 
     def media(self, created: Mapping[str, Any], *, token: str | None = None) -> Any:
         """Open a caller's socket with the session's token, or another; an empty one offers none."""
@@ -255,7 +262,7 @@ async def start(
             wanted = config.with_fields(**changes)
             serving = await stack.enter_async_context(serve(wanted, deploy, publisher=worker))
             http = await stack.enter_async_context(aiohttp.ClientSession())
-            return Api(serving, http)
+            return Api(serving, http, worker)
 
         yield begin
 

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
 from task_harness import fill_lane
 
-from voicebackend.session import SessionState
+from voicebackend.streams import Kind
 
 LANE = 0
 GOOD = {"user_id": "u1", "transport": "websocket", "agent": "demo"}
 
 
-async def test_a_created_session_is_recorded_published_and_readable(api: Any, worker: Any) -> None:
-    """201 with a place, a token and where to connect; then the record can be read."""
+async def test_a_created_session_is_recorded_started_and_readable(api: Any, worker: Any, until: Any) -> None:
+    """201 with a place, a token and where to connect; its lane is told without a task; the record can be read."""
     answer = await api.send("POST", "/v1/sessions", json={**GOOD, "metadata": {"plan": "gold"}})
     created = await answer.json()
     assert answer.status == 201
     assert answer.headers["Location"] == f"/v1/sessions/{created['id']}"
     assert created["connect_url"] == f"{api.serving.url.replace('http', 'ws')}/v1/sessions/{created['id']}/media"
     assert created["token_expires_in"] == 60
-    assert worker.published == [("sessions.create", {"session_id": created["id"]})]
+    await until(lambda: bool(worker.heard(created["id"], Kind.START)))
+    assert worker.published == []
     view = await (await api.send("GET", f"/v1/sessions/{created['id']}")).json()
-    assert (view["state"], view["metadata"], view["provider"]) == ("ready", {"plan": "gold"}, "mock")
+    assert (view["metadata"], view["provider"]) == ({"plan": "gold"}, "mock")
 
 
 async def test_prefer_wait_answers_when_the_session_is_ready(api: Any, worker: Any, until: Any) -> None:
@@ -32,8 +34,8 @@ async def test_prefer_wait_answers_when_the_session_is_ready(api: Any, worker: A
     worker.places = False
     headers = {"Prefer": "respond-async, wait=5"}
     asking = asyncio.create_task(api.send("POST", "/v1/sessions", json=GOOD, headers=headers))
-    await until(lambda: bool(worker.published))
-    await worker.place(worker.published[0][1]["session_id"])
+    await until(lambda: bool(worker.frames))
+    await worker.place(worker.frames[0].session)
     answer = await asking
     assert (answer.status, (await answer.json())["state"]) == (201, "ready")
     assert answer.headers["Preference-Applied"] == "wait=5"
@@ -80,14 +82,14 @@ async def test_prefer_wait_turns_a_failure_into_its_problem(api: Any, worker: An
 async def test_a_bad_request_is_refused_and_leaves_nothing(
     api: Any, worker: Any, body: Any, expected: tuple[int, str], field: str | None
 ) -> None:
-    """Each mistake has its code and names its field; nothing was written or published."""
+    """Each mistake has its code and names its field; nothing was written, published or sent."""
     before = set(await worker.redis.keys())
     answer = await api.send("POST", "/v1/sessions", json=body)
     problem = await answer.json(content_type="application/problem+json")
     assert (answer.status, problem["code"]) == expected
     assert problem["details"].get("field") == field
     assert set(await worker.redis.keys()) == before
-    assert worker.published == []
+    assert worker.published == worker.frames == []
 
 
 @pytest.mark.parametrize(
@@ -196,16 +198,21 @@ async def test_a_token_is_given_out_until_the_end(api: Any, worker: Any) -> None
     assert await api.problem("POST", f"/v1/sessions/{created['id']}/token") == (409, "session_not_active")
 
 
-async def test_a_session_that_cannot_be_handed_on_has_failed(
+async def test_a_session_is_created_though_no_task_can_be_published(
     api: Any, worker: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the queue is away, the caller hears so and the record says so."""
-    from voicebackend.errors import ConnectionFailed
+    """Nothing on the way to ready needs the broker."""
+    monkeypatch.setattr(worker, "publish", None)
+    answer = await api.send("POST", "/v1/sessions", json=GOOD, headers={"Prefer": "wait=5"})
+    assert (answer.status, (await answer.json())["state"]) == (201, "ready")
 
-    async def refuse(*_: Any, **__: Any) -> None:
-        raise ConnectionFailed("publish", "no broker")
 
-    monkeypatch.setattr(worker, "publish", refuse)
-    assert await api.problem("POST", "/v1/sessions", json=GOOD) == (502, "connection_failed")
-    [view] = (await (await api.send("GET", "/v1/sessions")).json())["sessions"]
-    assert (view["state"], view["reason"]) == (SessionState.FAILED, "connection_failed")
+async def test_a_start_that_finds_no_lane_is_left_to_the_reconciler(api: Any, worker: Any) -> None:
+    """The session is created, has its slot, and is looked at within seconds."""
+    await worker.redis.delete(worker.keys.lane(LANE))
+    answer = await api.send("POST", "/v1/sessions", json=GOOD)
+    created = await answer.json()
+    assert (answer.status, created["state"]) == (201, "starting")
+    look_at = await worker.redis.zscore(worker.keys.live_sessions(), created["id"])
+    assert look_at < time.time() + 5
+    assert await worker.redis.sismember(worker.keys.lane_sessions(LANE), created["id"])

@@ -55,7 +55,7 @@ async def test_a_wrong_first_message_is_refused(
         await (ws.send_bytes(first) if isinstance(first, bytes) else ws.send_str(_text(first)))
         assert await refusal(ws) == expected
     assert set(await redis.keys()) == before
-    assert worker.frames == []
+    assert [frame.kind for frame in worker.frames] == [Kind.START]
     async with api.media(created) as ws:
         await ws.send_json(START)
         assert (await ws.receive_json(timeout=5))["type"] == "ready"
@@ -120,7 +120,7 @@ async def test_a_bad_token_opens_nothing(api: Any, worker: Any, redis: Redis, to
             await ws.send_json(START)
         assert await refusal(ws) == ("authentication_failed", 4401)
     assert set(await redis.keys()) == before
-    assert worker.frames == []
+    assert [frame.kind for frame in worker.frames] == [Kind.START]
 
 
 async def test_a_token_opens_one_socket_only(api: Any) -> None:
@@ -168,9 +168,7 @@ async def test_a_session_that_failed_tells_why(api: Any, worker: Any, reports: b
     async with api.media(created) as ws:
         await ws.send_json(START)
         worker.fails_with = "session_limit_exceeded"
-        from voicebackend.tasks import SESSIONS_CREATE
-
-        await worker.publish(SESSIONS_CREATE, session_id=created["id"])
+        await worker.start(created["id"])
         assert await refusal(ws) == ("session_limit_exceeded", 4503)
 
 
