@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from voicebackend.audio import FRAME_MS, SAMPLE_BYTES, AudioFormat
 from voicebackend.events import Resume
-from voicebackend.turn_progress import EPSILON_S, Heard, Standing, TurnProgress
+from voicebackend.turn_progress import EPSILON_S, REPORT_S, Heard, Standing, TurnProgress
 
 AHEAD_S = 0.2
 """Seconds of audio that the caller's buffer holds at most."""
@@ -25,11 +26,9 @@ MAX_QUEUED_CHARS = 1_000_000
 """Characters in these messages at most."""
 ORPHAN_S = 3.0
 """Seconds that a new speaker has to say what becomes of a pause that the one before had ordered."""
-_TICK_S = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class _Audio:
+class _Audio(NamedTuple):
     turn: int
     pcm: bytes
     seconds: float
@@ -159,7 +158,7 @@ class Playout:
         if self._urgent:
             return 0.0
         moving = bool(self._buffer) and self._buffer[0].turn != self._paused
-        waits = [min(_TICK_S, self._ahead_s)] if moving else []
+        waits = [REPORT_S] if moving else []
         if self._queue and (wait := self._wait_for(self._queue[0])) is not None:
             waits.append(wait)
         if self._orphan_until is not None:
@@ -218,7 +217,9 @@ class Playout:
 
     def _advance(self, now: float) -> None:
         """Let the caller play what is in its buffer."""
-        passed, self._now = max(0.0, now - self._now), max(now, self._now)
+        if now <= self._now:
+            return
+        passed, self._now = now - self._now, now
         while passed > 0 and self._buffer and self._buffer[0].turn != self._paused:
             first = self._buffer[0]
             played = min(passed, first.seconds)

@@ -49,9 +49,11 @@ class TurnProgress:
     def received(self, turn: int, seconds: float) -> None:
         """Note audio that came."""
         self._latest = turn
-        self._turns.setdefault(turn, _Turn()).received_s += seconds
-        while len(self._turns) > _TURNS_KEPT:
-            del self._turns[next(iter(self._turns))]
+        if turn not in self._turns:
+            self._turns[turn] = _Turn()
+            if len(self._turns) > _TURNS_KEPT:
+                del self._turns[next(iter(self._turns))]
+        self._turns[turn].received_s += seconds
 
     def sent(self, turn: int, seconds: float) -> bool:
         """Note audio that goes to the caller, and return whether some of its turn went before."""

@@ -13,6 +13,7 @@ from control.gateway.fence import Fence
 from control.gateway.handshake import CallerGone, ClientMessage, understood
 from control.gateway.lane_link import LaneLink
 from control.gateway.uplink import FLUSH_S, Uplink
+from control.gateway.writer import Writer
 from voicebackend.channel import Sender
 from voicebackend.codecs import Codec
 from voicebackend.errors import (
@@ -32,8 +33,6 @@ logger = logging.getLogger(__name__)
 
 ATTACH_S = 5.0
 """Seconds that the worker has to answer."""
-SEND_S = 5.0
-"""Seconds for which a caller may not read before it is given up."""
 HANGUP = "hangup"
 """The reason of a session that its caller ended."""
 _HUNG_UP = {0, 1000, 1005}
@@ -63,20 +62,22 @@ class Caller:
         self._ws, self._codec = ws, codec
         self._lane = LaneLink(sender, session=session, lane=lane, inbox=inbox, sample_rate=codec.sample_rate)
         self._fence, self._playout, self._uplink = Fence(), Playout(codec.sample_rate), Uplink(codec)
-        self._downlink = Downlink(codec)
+        self._downlink, self._writer = Downlink(codec), Writer(ws, lambda: self.dismiss(_too_slow()))
         self._loop = asyncio.get_running_loop()
         self._heard_from, self._wake = asyncio.Event(), asyncio.Event()
         self._dismissed: asyncio.Future[Leave] = self._loop.create_future()
         self._flush: asyncio.TimerHandle | None = None
+        self._alarm: asyncio.TimerHandle | None = None
         self._heard = HeardReports(self._lane.played)
         self._ended = False
+        self._traceparent = ""
 
     def __repr__(self) -> str:
         return f"<Caller {self.session} [{self._playout!r}]>"
 
     def take(self, frame: Frame) -> None:
         """Take a frame from the session's worker."""
-        if frame.attachment not in {0, self._lane.attachment} or not self._fence.admits(frame):
+        if frame.attachment not in (0, self._lane.attachment) or not self._fence.admits(frame):
             frames_dropped.add(1, {"where": "gateway"})
             return
         self._heard_from.set()
@@ -128,6 +129,7 @@ class Caller:
             ConnectionTimeout: the worker did not answer.
 
         """
+        self._traceparent = traceparent
         self._lane.attach(traceparent)
         try:
             async with asyncio.timeout(ATTACH_S):
@@ -135,6 +137,10 @@ class Caller:
         except TimeoutError as error:
             self.detach(Leave())
             raise ConnectionTimeout("media", "the session's worker did not answer") from error
+
+    def attach_again(self) -> None:
+        """Tell the worker once more that this caller is there: to one that knows it, that changes nothing."""
+        self._lane.attach(self._traceparent)
 
     def detach(self, leave: Leave) -> None:
         """Tell the worker that this socket is gone."""
@@ -152,11 +158,11 @@ class Caller:
         ready = Ready(
             session=self.session, sample_rate=codec.sample_rate, encoding=codec.name, resume_token=resume_token
         )
-        await self.send(ready.to_json())
+        down = asyncio.create_task(self._speak(ready), name=f"caller-down-{self.session}")
         up = asyncio.create_task(self._listen(), name=f"caller-up-{self.session}")
-        down = asyncio.create_task(self._speak(), name=f"caller-down-{self.session}")
         try:
-            await asyncio.wait({up, down, self._dismissed}, return_when=asyncio.FIRST_COMPLETED)
+            with self._writer:
+                await asyncio.wait({up, down, self._dismissed}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in (up, down):
                 task.cancel()
@@ -168,8 +174,9 @@ class Caller:
 
     def _release(self) -> None:
         self._heard.close()
-        if self._flush is not None:
-            self._flush.cancel()
+        for timer in (self._flush, self._alarm):
+            if timer is not None:
+                timer.cancel()
         if self._playout.late:
             frames_late.add(self._playout.late)
         if self._playout.dropped:
@@ -197,7 +204,7 @@ class Caller:
             case Dtmf():
                 self._lane.tell(Kind.DTMF, digit=message.digit)
             case Stop():
-                await self.send(Ended(reason=HANGUP).to_json())
+                await self._writer.send(Ended(reason=HANGUP).to_json())
                 return True
             case _:
                 raise InvalidFormat("media", f"{message.type}: the conversation has started already")
@@ -211,34 +218,35 @@ class Caller:
         if self._uplink.has_rest:
             self._flush = self._loop.call_later(FLUSH_S, lambda: self._audio(self._uplink.flush()))
 
-    async def _speak(self) -> Leave:
-        """Send what is due, when it is due, and report what must have been heard."""
+    async def _speak(self, ready: Ready) -> Leave:
+        """Say that all is ready; then send what is due, when it is due, and report what must have been heard."""
+        await self._writer.send(ready.to_json())
         while True:
             self._wake.clear()
-            while (item := self._playout.due(self._loop.time())) is not None:
+            now = self._loop.time()
+            while (item := self._playout.due(now)) is not None:
                 for message in self._downlink.messages(item):
-                    await self.send(message)
-            for heard in self._playout.heard(self._loop.time()):
+                    await self._writer.send(message)
+            for heard in self._playout.heard(now):
                 self._heard.reckoned(heard.turn, heard.ms)
             if self._ended and self._playout.is_empty:
                 return Leave(detach=False)
-            await self._pause(self._playout.wait_s(self._loop.time()))
+            wait_s = self._playout.wait_s(now)
+            if wait_s is not None:
+                self._wake_at(now + wait_s)
+            await self._wake.wait()
 
-    async def _pause(self, seconds: float | None) -> None:
-        alarm = None if seconds is None else self._loop.call_later(seconds, self._wake.set)
-        await self._wake.wait()
-        if alarm is not None:
-            alarm.cancel()
+    def _wake_at(self, when: float) -> None:
+        """Look at the playout again then, or earlier: an alarm that is set for earlier stays, for it costs less."""
+        if self._alarm is not None:
+            if self._alarm.when() <= when:
+                return
+            self._alarm.cancel()
+        self._alarm = self._loop.call_at(when, self._ring)
 
-    async def send(self, item: bytes | str) -> None:
-        """Send to the caller; raises RateLimitExceeded if it does not read, CallerGone if it is not there."""
-        try:
-            async with asyncio.timeout(SEND_S):
-                await (self._ws.send_str(item) if isinstance(item, str) else self._ws.send_bytes(item))
-        except TimeoutError as error:
-            raise RateLimitExceeded("media", "the caller reads too slowly") from error
-        except (ConnectionError, RuntimeError) as error:
-            raise CallerGone(None) from error
+    def _ring(self) -> None:
+        self._alarm = None
+        self._wake.set()
 
 
 def replaced() -> Leave:

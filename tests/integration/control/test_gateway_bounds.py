@@ -33,7 +33,7 @@ async def test_a_socket_that_stops_reading_is_cut_off_and_leaves_nothing(
     api: Any, worker: Any, until: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the middle of a message: nobody waits for it, and its connection is gone from the gateway."""
-    monkeypatch.setattr("control.gateway.caller.SEND_S", 0.5)
+    monkeypatch.setattr("control.gateway.writer.SEND_S", 0.5)
     monkeypatch.setattr("control.gateway.gateway.CLOSE_S", 0.2)
     created = await api.create()
     session = created["id"]
