@@ -39,6 +39,8 @@ class Holdings:
         self._by_stream: dict[str, Lane] = {}
         self._writers: dict[int, asyncio.Task[None]] = {}
         self._background = Background()
+        self.shaken = asyncio.Event()
+        """Set when a lease was not renewed, or lapsed: ``state`` may have forgotten what happened lately."""
 
     @property
     def lanes(self) -> Mapping[int, Lane]:
@@ -61,14 +63,15 @@ class Holdings:
         """Read a lane from the entry after this one, and write its checkpoint; ``known`` are the sessions in that."""
         stream = self._keys.lane(lane.number)
         start = await channel.take(self._audio, stream, after)
-        for other in list(self._by_stream)[:1]:
-            await channel.nudge(self._audio, other)  # the reader waits for the streams that it had before
         if self._lanes.get(lane.number) is not lane:
             return  # lost on the way
+        others = list(self._by_stream)[:1]
         self._reader.add(stream, start)
         self._by_stream[stream] = lane
         writer = CheckpointWriter(lane, self._roster, self._store, known=known, on_lost=self.lose)
         self._writers[lane.number] = self._background.start(writer.run(), name=f"checkpoint-{lane.number}")
+        for other in others:
+            await channel.nudge(self._audio, other)  # the reader waits for the streams that it had before
 
     async def read(self) -> list[tuple[Lane, list[Entry]]]:
         """Return what is new in each lane; raises Redis's errors."""
@@ -87,6 +90,7 @@ class Holdings:
                     return
                 lease = await self._leases.renew(lane.lease)
         except (RedisError, OSError) as error:
+            self.shaken.set()
             lane.unanswered(asked)  # not now: who stood still meanwhile must not speak on
             logger.warning("lease not renewed", extra={"lane": lane.number, "error": type(error).__name__})
             return
@@ -94,6 +98,7 @@ class Holdings:
             self.lose(lane)
             return
         if lease.epoch != lane.epoch:
+            self.shaken.set()
             logger.warning("lease lapsed and was claimed again", extra={"lane": lane.number, "epoch": lease.epoch})
         lane.confirm(lease, asked)
 
