@@ -64,6 +64,8 @@ class Caller:
         return ""
 
     async def _attach(self, pipeline: Resumable, frame: Frame) -> None:
+        if self._frames.is_attached(frame):
+            return  # a gateway tells again when it seems that this was lost
         told = frame.json()
         first = self._link.attachment is None
         self._link.attach(

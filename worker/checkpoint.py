@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal, Self
 
 from pydantic import Base64Bytes, Field, TypeAdapter, ValidationError
 
@@ -54,6 +54,12 @@ class SessionSnapshot:
     """A bundle of control frames that came and were not handled yet."""
     dialogue: DialogueSnapshot | None = None
     """None before the pipeline was open."""
+
+    def shifted(self, seconds: float) -> Self:
+        """Return it with its moments so much later: on another process's clock."""
+        deadline = None if self.deadline is None else self.deadline + seconds
+        dialogue = None if self.dialogue is None else self.dialogue.shifted(seconds)
+        return replace(self, deadline=deadline, dialogue=dialogue)
 
 
 _CODEC = TypeAdapter(SessionSnapshot)

@@ -65,6 +65,11 @@ class Load:
         """Return the 95th percentile of the lag over the last 10 s."""
         return sorted(self._lags)[round(0.95 * (len(self._lags) - 1))] * 1000
 
+    @property
+    def admitting(self) -> bool:
+        """Tell whether it took new sessions when it was measured last."""
+        return self._admitting
+
     def measure(self) -> Measured:
         """Return the load now; the CPU since the call before."""
         cpu_s, at = time.process_time(), time.monotonic()

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 
 from voicebackend.config import BackendConfig
@@ -82,6 +81,15 @@ class SessionRunner:
     def is_quiet(self) -> bool:
         """Whether nobody speaks and nothing is being answered: a good moment to move."""
         return self._pipeline is not None and self._pipeline.is_quiet and self._frames.is_idle
+
+    @property
+    def state(self) -> SessionState:
+        """Where it stands in its life: ``ending`` as soon as it will not go on here."""
+        if self._reason or self._abandoned:
+            return SessionState.ENDING
+        if self._pipeline is None and self._restored is None:
+            return SessionState.STARTING
+        return SessionState.READY if self._link.attachment is None else SessionState.ACTIVE
 
     @property
     def attachment(self) -> Attachment | None:
@@ -207,12 +215,7 @@ class SessionRunner:
 
     async def _recovered(self, taken: SessionSnapshot) -> SessionSnapshot:
         """Return the checkpoint on our clock, with what the log and the turn's hash know beyond it."""
-        shift_s = (taken.clock_ms - self._clock_ms) / 1000
-        snapshot = replace(
-            taken,
-            deadline=None if taken.deadline is None else taken.deadline + shift_s,
-            dialogue=None if taken.dialogue is None else taken.dialogue.shifted(shift_s),
-        )
+        snapshot = taken.shifted((taken.clock_ms - self._clock_ms) / 1000)
         services = self._services
         turn_key = partial(services.keys.turn, self.record.id)
         return await recovered(snapshot, self._log, services.wire, turn_key, now=self._now())
@@ -281,6 +284,7 @@ class SessionRunner:
     # ------------------------------------------------------------ the end
 
     async def _end(self, failure: VoiceBackendError | None) -> None:
+        reason = self._reason = str(failure.code) if failure else self._reason or str(ErrorCode.CONTEXT_CANCELED)
         if self._pipeline is not None:
             try:
                 async with asyncio.timeout(CLOSE_S):
@@ -289,7 +293,6 @@ class SessionRunner:
                 logger.exception("pipeline did not close", extra={"session_id": self.record.id})
         if self._abandoned:
             return
-        reason = str(failure.code) if failure else self._reason or str(ErrorCode.CONTEXT_CANCELED)
         if failure is not None:
             self._link.event(Error(code=failure.code, message=failure.message))
         self._link.event(Ended(reason=reason))

@@ -26,6 +26,7 @@ from worker.lanes.checkpoints import Checkpoints
 from worker.lanes.directory import Directory
 from worker.lanes.holdings import Holdings
 from worker.lanes.plan import Member
+from worker.lanes.registrar import Registrar
 from worker.lanes.roster import Roster
 from worker.lanes.steward import Steward
 from worker.lanes.takeover import Takeover
@@ -63,6 +64,7 @@ class Worker:
         self._steward = Steward(
             directory, self._holdings, self._roster, takeover, wanted=settings.lanes, me=self._member
         )
+        self._registrar = Registrar(services.state, keys, self._holdings, self._roster)
         self._gateways = GatewayWatch(audio, keys, self._roster.runners)
         self._draining = False
         self._providers = describe_providers()
@@ -121,6 +123,7 @@ class Worker:
             group.create_task(self._keep_announced(), name="announcement")
             group.create_task(self._steward.run(), name="steward")
             group.create_task(self._gateways.run(), name="gateways")
+            group.create_task(self._registrar.run(), name="registrar")
 
     async def stop(self) -> None:
         """Hand every session to another worker, or end it where there is none; give the lanes up and withdraw."""
@@ -146,6 +149,7 @@ class Worker:
             slots_used=sum(loads.values()),
             providers=frozenset(self._providers),
             draining=self._draining,
+            admitting=self._services.load.admitting,
             settled=self._steward.settled,
         )
 

@@ -50,6 +50,8 @@ class Gateway:
         self._store, self._logs, self._tokens = store, logs, tokens
         self._callers: dict[str, Caller] = {}
         self._greeting: set[web.WebSocketResponse] = set()
+        self._unattended: frozenset[Caller] = frozenset()
+        """Callers of whom their session did not know when it was looked at last."""
         self._leaving = False
 
     def __len__(self) -> int:
@@ -167,20 +169,26 @@ class Gateway:
         await asyncio.gather(*(_close(ws, Leave(code=CloseCode.GOING_AWAY)) for ws in list(self._greeting)))
 
     async def watch(self, redis: Redis) -> None:
-        """Until cancelled, let go of callers whose session is over by its record; ``redis`` is the ``state`` role."""
+        """Until cancelled, see by their records what became of callers' sessions; ``redis`` is the ``state`` role."""
         while True:
             await asyncio.sleep(WATCH_S)
             try:
-                await self._let_go(redis)
+                await self._look(redis)
             except (RedisError, OSError) as error:
                 logger.warning("sessions not watched", extra={"error": type(error).__name__})
 
-    async def _let_go(self, redis: Redis) -> None:
+    async def _look(self, redis: Redis) -> None:
+        """Let go of callers whose session is over; attach those again of whom theirs does not know twice in a row."""
         callers = list(self._callers.values())
         pipe = redis.pipeline(transaction=False)
         for caller in callers:
             pipe.hmget(self._keys.session(caller.session), "state", "reason")
         found: list[Any] = await pipe.execute() if callers else []
+        unattended = frozenset(caller for caller, row in zip(callers, found, strict=True) if row[0] == b"ready")
+        for caller in unattended & self._unattended:
+            logger.warning("attached again", extra={"session_id": caller.session})
+            caller.attach_again()
+        self._unattended = unattended
         for caller, (state, reason) in zip(callers, found, strict=True):
             if state is None or is_over(SessionState(state.decode())):
                 said = Ended(reason=(reason or b"expired").decode()).to_json()

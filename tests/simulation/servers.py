@@ -218,18 +218,23 @@ class State:
         self._put(self.slots, lane, left or _GONE)
 
     def keep(self, worker: str, lane: int, epoch: int, sessions: Iterable[str]) -> list[str] | None:
-        """Let a lane's holder restore the slots of sessions it runs: those that are not its own, or None: not held."""
+        """Let a lane's holder restore the slots of sessions it runs: those that are not its own, or None: not held.
+
+        In the product: ``worker/lanes/registration.py``.
+        """
         held = self.holder(lane)
         if held is None or (held.worker, held.epoch) != (worker, epoch):
             return None
         foreign = []
         for session in sessions:
-            row = self.rows.get(session)
-            if row is None:
-                self._put(self.rows, session, Row("ready", lane, worker, epoch))
-                self._put(self.slots, lane, self.slots.get(lane, frozenset()) | {session})
-            elif row.lane != lane or row.state == "ended":
+            row, here = self.rows.get(session), Row("ready", lane, worker, epoch)
+            if row is not None and (row.lane != lane or row.state == "ended" or row.epoch > epoch):
                 foreign.append(session)
+                continue
+            if row != here:
+                self._put(self.rows, session, here)
+            if session not in self.slots.get(lane, ()):
+                self._put(self.slots, lane, self.slots.get(lane, frozenset()) | {session})
         return foreign
 
     # ------------------------------------------------------------ what workers see

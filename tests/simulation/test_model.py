@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import astuple, replace
 from typing import Any
 
 import pytest
@@ -17,6 +18,8 @@ from control.sessions.workers import WorkerInfo
 from voicebackend.errors import SessionLimitExceeded
 from voicebackend.keys import Keys
 from voicebackend.limits import Limits
+from voicebackend.session import SessionState
+from worker.lanes.registration import Finding, register, restore
 from worker.lease import Lease, Leases
 
 CALLS = 250
@@ -120,6 +123,43 @@ class Both:
             await self.redis.srem(self.keys.lane_sessions(lane), session)
             self.state.free(session, lane)
 
+    async def keep(self) -> None:
+        """Let a worker that has a lease, or once had it, restore what was forgotten of some sessions."""
+        if not self.known or not self.placed:
+            return
+        worker, lane = self.rng.choice(sorted(self.known))
+        lease = Lease(lane=lane, worker=worker, epoch=self.known[worker, lane])
+        sessions = [session for session, _ in self.rng.choices(self.placed, k=4)]
+        found = await register(self.redis, self.keys, lease, dict.fromkeys(sessions, SessionState.READY))
+        for session, finding in (found or {}).items():
+            if finding is Finding.LOST:
+                number = int(session, 16)
+                record = replace(
+                    a_record(number), state=SessionState.READY, lane=lane, worker=worker, epoch=lease.epoch
+                )
+                assert record.id == session
+                assert await restore(self.redis, self.keys, lease, record)
+        kept = self.state.keep(worker, lane, lease.epoch, dict.fromkeys(sessions))
+        others = {Finding.FOREIGN, Finding.OVER}
+        foreign = None if found is None else [session for session, finding in found.items() if finding in others]
+        assert foreign == kept
+        for session in set(sessions).difference(kept if kept is not None else sessions):
+            self.placed = [(name, lane if name == session else at) for name, at in self.placed]
+
+    async def lose(self) -> None:
+        """Let ``state`` forget a session's slot, its record, or both."""
+        if not self.placed:
+            return
+        session, lane = self.rng.choice(self.placed)
+        slot, record = self.rng.choice(((True, True), (True, False), (False, True)))
+        if slot:
+            await self.redis.srem(self.keys.lane_sessions(lane), session)
+            if left := self.state.slots.pop(lane, frozenset()) - {session}:
+                self.state.slots[lane] = left
+        if record:
+            await self.redis.delete(self.keys.session(session))
+            self.state.rows.pop(session, None)
+
     async def compare(self) -> None:
         """Compare what both hold."""
         for lane in LANES:
@@ -128,6 +168,10 @@ class Both:
             assert real == (f"{held.worker}:{held.epoch}".encode() if held else None)
             assert await self.redis.scard(self.keys.lane_sessions(lane)) == len(self.state.slots.get(lane, ()))
             assert int(await self.redis.get(self.keys.lane_epoch(lane)) or 0) == self.audio.epoch(lane)
+        for session, _ in self.placed:
+            found: Any = await self.redis.hmget(self.keys.session(session), "state", "lane", "worker", "epoch")
+            row = self.state.rows.get(session)
+            assert found == ([None] * 4 if row is None else [str(value).encode() for value in astuple(row)])
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -152,6 +196,9 @@ async def test_the_model_answers_like_the_real_scripts(
         both.admit,
         both.admit,
         both.free,
+        both.keep,
+        both.keep,
+        both.lose,
     )
     for _ in range(CALLS):
         await both.rng.choice(kinds)()

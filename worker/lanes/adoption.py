@@ -24,7 +24,8 @@ end
 redis.call('HSET', KEYS[3], 'worker', ARGV[3], 'epoch', ARGV[4])
 return redis.call('HGETALL', KEYS[3])
 """
-_LIVE = f",{','.join(state for state in SessionState if not is_over(state))},"
+LIVE = f",{','.join(state for state in SessionState if not is_over(state))},"
+"""States that are not over, as scripts search them."""
 
 
 async def adopt(state: Redis, keys: Keys, lease: Lease) -> list[SessionRecord]:
@@ -38,7 +39,7 @@ async def adopt(state: Redis, keys: Keys, lease: Lease) -> list[SessionRecord]:
     records = []
     for session in sorted(name.decode() for name in ids):
         names = [keys.lease(lease.lane), keys.lane_sessions(lease.lane), keys.session(session)]
-        flat: Any = await script(names, [lease.value, session, lease.worker, lease.epoch, lease.lane, _LIVE])
+        flat: Any = await script(names, [lease.value, session, lease.worker, lease.epoch, lease.lane, LIVE])
         try:
             if flat:
                 records.append(SessionRecord.from_fields(dict(zip(flat[::2], flat[1::2], strict=True))))

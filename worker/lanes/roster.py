@@ -92,10 +92,14 @@ class Roster:
     def abandon(self, lane: Lane) -> None:
         """Let go of a lane's sessions without another word: they are another worker's."""
         for session in self.ids_of(lane):
-            self._expected.pop(session, None)
-            if session in self._runners:
-                self._runners[session].abandon()
-                self._tasks[session].cancel()
+            self.let_go(session)
+
+    def let_go(self, session: str) -> None:
+        """Let go of one session without another word: it is another worker's."""
+        self._expected.pop(session, None)
+        if session in self._runners:
+            self._runners[session].abandon()
+            self._tasks[session].cancel()
 
     async def hand_over(self, lane: Lane) -> dict[str, bytes]:
         """Stop a lane's sessions without ending them, and return the checkpoint of each that could."""

@@ -6,8 +6,13 @@ import json
 from typing import Any
 
 import aiohttp
+import pytest
 from gateway_calls import START, TONE, a_call, closing, next_text
+from redis.asyncio import Redis
 
+import control.gateway.gateway
+from control.gateway.gateway import Gateway
+from voicebackend.session import SessionState
 from voicebackend.streams import Kind
 
 
@@ -77,3 +82,35 @@ async def test_a_caller_may_come_back_at_another_rate(api: Any, worker: Any, unt
         worker.event(session, {"type": "audio_end", "turn": 1})
         assert await next_text(again) == {"type": "state", "state": "listening"}
         assert await audio_until_end(again) == TONE
+
+
+async def test_a_caller_of_whom_its_session_does_not_know_is_attached_again(
+    start: Any, worker: Any, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An audio server that came back empty took the word with it, and the worker died before it was checkpointed."""
+    monkeypatch.setattr(control.gateway.gateway, "WATCH_S", 0.2)
+    async with a_call(await start()) as (session, _, _):
+        await until(lambda: len(worker.heard(session, Kind.ATTACH)) == 2)
+        await worker.store.move(session, SessionState.ACTIVE)
+        first, again, *_ = worker.heard(session, Kind.ATTACH)
+        assert (again.attachment, again.payload) == (first.attachment, first.payload)
+        assert again.seq > first.seq
+
+
+async def test_a_caller_of_whom_its_session_knows_is_not_attached_again(
+    start: Any, worker: Any, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its record says so, however often that is looked at."""
+    looks, look = [], Gateway._look
+
+    async def counted(gateway: Gateway, redis: Redis) -> None:
+        await look(gateway, redis)
+        looks.append(len(gateway))
+
+    monkeypatch.setattr(Gateway, "_look", counted)
+    api = await start()
+    async with a_call(api) as (session, _, _):
+        await worker.store.move(session, SessionState.ACTIVE)
+        monkeypatch.setattr(control.gateway.gateway, "WATCH_S", 0.05)
+        await until(lambda: looks[-3:] == [1, 1, 1], within_s=10.0)
+        assert len(worker.heard(session, Kind.ATTACH)) == 1

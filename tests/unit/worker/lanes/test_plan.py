@@ -94,6 +94,16 @@ def test_no_lane_is_dealt_to_a_worker_that_would_not_take_it(gone: dict[str, Any
     assert claims(member("me", 50), [member("better", 0, **gone)], orphan(7)) == [7]
 
 
+def test_a_worker_that_lags_takes_a_lane_when_nobody_else_does() -> None:
+    """Late audio is better than none; whoever does not lag comes first."""
+    lags, idle = member("lags", 10, admitting=False), member("idle", 60)
+    late = orphan(7, lapsed_ms=PATIENCE_MS + STAGGER_MS * STAGGERED)
+    assert claims(lags, [lags, idle], orphan(7)) == []
+    assert claims(idle, [lags, idle], orphan(7)) == [7]
+    assert claims(lags, [lags], orphan(7)) == []
+    assert claims(lags, [lags], late) == [7]
+
+
 def test_an_epoch_is_after_all_that_anybody_remembers() -> None:
     """Whichever of ``state``, ``audio`` and the clock is last."""
     assert [next_epoch(*told) for told in [(9, 1, 2), (1, 9, 2), (1, 2, 9)]] == [10, 10, 10]
