@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from voicebackend.streams import EntryId
 from worker.lease import MUTE_S, UNSURE_S, Lease
+
+SECURE_S = 0.5
+"""Seconds that a checkpoint has to be written before a successor speaks all the same."""
 
 
 class Lane:
@@ -25,6 +29,8 @@ class Lane:
         """Held while the lease is renewed or given up: a renewal under way must not claim again what was given up."""
         self.wanted = asyncio.Event()
         """Set while a session wants its checkpoint written soon."""
+        self.written = asyncio.Event()
+        """Set when what is wanted now is written; a new one from each look at the sessions to the next."""
         self._confirmed, self._unanswered = now, float("-inf")
 
     def __repr__(self) -> str:
@@ -43,6 +49,14 @@ class Lane:
     def due(self) -> None:
         """Ask for a checkpoint within 50 ms: something happened that a successor must know."""
         self.wanted.set()
+
+    async def secure(self) -> None:
+        """Return once a checkpoint as of now is written, or after ``SECURE_S``."""
+        written = self.written
+        self.due()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SECURE_S):
+                await written.wait()
 
     def confirm(self, lease: Lease, now: float) -> None:
         """Note that the lease was held at ``now`` (seconds, monotonic)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 
 from voicebackend.streams import EntryId, Frame, Kind, decode_bundle, encode_bundle
 from voicebackend.telemetry import throughput_bytes
@@ -23,6 +24,9 @@ MAX_CARRIED = 32
 MAX_EARLY = 20_000
 """Frames that wait for a restored pipeline at most: all that a lane keeps, and more."""
 
+ADOPT_S = 2.0
+"""Seconds that a gateway has to tell how far playout is; then what the checkpoint has as sent counts as received."""
+
 
 class LaneFrames:
     """One session's; ``deliver`` never waits. Frames wait for a pipeline that is being restored, and for no other."""
@@ -33,21 +37,29 @@ class LaneFrames:
         self._control: WaitingQueue[Frame] = WaitingQueue(MAX_CONTROL)
         self._handling: Frame | None = None
         self._early: list[tuple[Frame, EntryId]] | None = None if restored is None else []
+        self._awaited = 0
+        """The socket whose ``ATTACH`` waits to be handled."""
+        self._ahead: deque[tuple[Frame, EntryId]] = deque(maxlen=MAX_EARLY)
+        """Its audio."""
         self._marks = Marks()
         self._last_word = (0, 0)
         """Attachment and number of the last frame from a socket that was no audio."""
         self.position = self._handled = EntryId()
         self._last_seq = self._heard_seq = 0
-        self.standing: asyncio.Future[Standing] = asyncio.get_running_loop().create_future()
+        self._replay_from: EntryId | None = None
+        """Of a restored session, until the first audio that it hears again."""
+        self._standing: asyncio.Future[Standing] = asyncio.get_running_loop().create_future()
         """What the gateway tells of its playout, when it is asked."""
         if restored is not None:
             self._restore(restored)
 
     def _restore(self, restored: SessionSnapshot) -> None:
         self.position = self._handled = restored.position
+        self._replay_from = restored.replay_from
         self._last_seq, self._heard_seq = restored.audio_seq, restored.heard_seq
         for frame in decode_bundle(restored.frames) if restored.frames else []:
             self._control.put_nowait(frame)
+            self._awaited = frame.attachment if frame.kind is Kind.ATTACH else self._awaited
 
     @property
     def is_idle(self) -> bool:
@@ -79,6 +91,12 @@ class LaneFrames:
         """Note that the frame's effect is there."""
         self._handling = None
 
+    async def standing(self) -> Standing | None:
+        """Return what the gateway tells of its playout, if it tells in time."""
+        if self._link.attachment is not None:
+            await asyncio.wait({self._standing}, timeout=ADOPT_S)
+        return self._standing.result() if self._standing.done() else None
+
     def queue(self, frame: Frame) -> None:
         """Have a frame handled in its turn."""
         if self._control.full():
@@ -88,7 +106,12 @@ class LaneFrames:
 
     def attached(self) -> None:
         """Audio comes from another socket, numbered anew."""
-        self._last_seq = 0
+        self._last_seq = self._heard_seq = 0
+        if self._link.attachment is not None and self._link.attachment.id == self._awaited:
+            self._awaited = 0
+        ahead, self._ahead = self._ahead, deque(maxlen=MAX_EARLY)
+        for frame, entry in ahead:
+            self._audio(frame, entry)
 
     def is_attached(self, frame: Frame) -> bool:
         """Tell whether a frame comes from the socket that holds the call now."""
@@ -101,8 +124,10 @@ class LaneFrames:
 
     def place(self, number: int) -> tuple[EntryId, int]:
         """Return the entry in which a numbered frame of audio lies, or the next will, and the number before its own."""
-        mark = self._marks.of(number)
-        return (self.position, self._last_seq) if mark is None else (mark.entry, mark.seq - 1)
+        if (mark := self._marks.of(number)) is not None:
+            return mark.entry, mark.seq - 1
+        following = self._ahead[0][1] if self._ahead else self.position
+        return (following if self._replay_from is None else self._replay_from), self._last_seq
 
     @property
     def heard_seq(self) -> int:
@@ -123,6 +148,8 @@ class LaneFrames:
             case _ if handled:
                 pass
             case Kind.ATTACH | Kind.DETACH | Kind.CLOSE | Kind.HOLD | Kind.DTMF if not self._is_repeat(frame):
+                if frame.kind is Kind.ATTACH and not self.is_attached(frame):
+                    self._awaited = frame.attachment
                 self.queue(frame)
             case Kind.AGENT_STARTED | Kind.AGENT_DELTA | Kind.AGENT_DONE | Kind.AGENT_FAILED if pipeline:
                 pipeline.agent_frame(frame)
@@ -135,9 +162,12 @@ class LaneFrames:
                 pass
 
     def _audio(self, frame: Frame, entry: EntryId) -> None:
+        if frame.attachment == self._awaited != 0 and not self.is_attached(frame):
+            self._ahead.append((frame, entry))
+            return
         if self._pipeline is None or frame.seq <= self._last_seq or not self.is_attached(frame):
             return  # a repeat, or from a socket that another has replaced
-        self._last_seq = frame.seq
+        self._last_seq, self._replay_from = frame.seq, None
         self._marks.note(entry, frame.seq)
         throughput_bytes.add(len(frame.payload), {"direction": "in"})
         self._pipeline.push(frame.payload, again=frame.seq <= self._heard_seq and entry <= self._handled)
@@ -152,7 +182,7 @@ class LaneFrames:
         return False
 
     def _told(self, frame: Frame) -> None:
-        if self.standing.done() or not self.is_attached(frame) or frame.epoch != self._link.epoch:
+        if self._standing.done() or not self.is_attached(frame) or frame.epoch != self._link.adopted:
             return  # what an earlier holder of the lane had asked for is read again
         told = frame.json()
         standing = Standing(
@@ -161,4 +191,4 @@ class LaneFrames:
             played_ms=float(told.get("played_ms", 0.0)),
             paused=bool(told.get("paused")),
         )
-        self.standing.set_result(standing)
+        self._standing.set_result(standing)

@@ -32,16 +32,13 @@ class GatewayLink(TransportLink):
         self._session, self._lane, self._sender, self._keys = session, lane, sender, keys
         self._seq = 0
         self.attachment: Attachment | None = None
+        self.adopted = 0
+        """The epoch under which the gateway was told that we speak."""
 
     @property
     def sample_rate(self) -> int:  # type: ignore[override]
         """Return the caller's rate in Hz."""
         return self.attachment.sample_rate if self.attachment else PIPELINE_RATE
-
-    @property
-    def epoch(self) -> int:
-        """Return the epoch under which it speaks."""
-        return self._lane.epoch
 
     def attach(self, attachment: Attachment) -> None:
         """Speak to this socket from now on, and have the one before let go, wherever it is."""
@@ -60,6 +57,7 @@ class GatewayLink(TransportLink):
 
     def adopt(self) -> None:
         """Tell the gateway that we speak for this session now; it answers with ``PLAYOUT`` in the lane."""
+        self.adopted = self._lane.epoch
         self._send(Kind.ADOPT, b"{}", 0)
 
     def _send(self, kind: Kind, payload: bytes, turn: int) -> None:

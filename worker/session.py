@@ -23,7 +23,6 @@ from worker.lane_frames import LaneFrames
 from worker.link import Attachment, GatewayLink
 from worker.opening import open_pipeline
 from worker.pipelines.own import Resumable
-from worker.pipelines.snapshot import Standing
 from worker.recovery import recovered
 from worker.services import Services
 from worker.session_log import SessionLog
@@ -34,8 +33,6 @@ OPEN_S = 20.0
 """Seconds that a pipeline has to open."""
 CLOSE_S = 5.0
 """Seconds that a pipeline has to close."""
-ADOPT_S = 0.5
-"""Seconds that a gateway has to tell how far playout is."""
 _START = EntryId()
 
 
@@ -66,7 +63,9 @@ class SessionRunner:
         if self._restored is not None and (at := self._restored.attachment) is not None:
             self._link.attach(Attachment(id=at.id, inbox=at.inbox, sample_rate=at.sample_rate))
         self._frames = LaneFrames(self._link, self._restored)
+        self._opened: Resumable | None = None
         self._pipeline: Resumable | None = None
+        """What was opened, once it is where the one before was."""
         self._now = asyncio.get_running_loop().time
         self._clock_ms = round((clock() - self._now()) * 1000, 1)
         self._caller = Caller(self._link, self._frames, self._log, self._books, lane.due)
@@ -172,9 +171,10 @@ class SessionRunner:
     # ------------------------------------------------------------ opening
 
     async def _open(self) -> None:
-        pipeline = await self._open_pipeline(None)
+        pipeline = self._opened = await self._open_pipeline(None)
         await self._books.ready()
         self._begin(pipeline)
+        self._frames.begin(pipeline)
         self._caller.deadline = self._now() + CONNECT_S
         logger.info("session ready", extra={"session_id": self.record.id, "lane": self.lane.number})
 
@@ -195,7 +195,6 @@ class SessionRunner:
     def _begin(self, pipeline: Resumable) -> None:
         self._pipeline = pipeline
         pipeline.on_progress, pipeline.place_of = self.lane.due, self._place_of
-        self._frames.begin(pipeline)
         self.lane.due()
 
     async def _restore(self, taken: SessionSnapshot) -> None:
@@ -204,11 +203,14 @@ class SessionRunner:
         snapshot = await self._recovered(taken)
         self._caller.deadline = snapshot.deadline
         self._frames.skip_audio(snapshot.audio_seq)
-        pipeline = await self._open_pipeline(snapshot)
-        standing = await self._standing()
+        pipeline = self._opened = await self._open_pipeline(snapshot)
+        standing = await self._frames.standing()
         if snapshot.dialogue is not None:
             pipeline.resume(snapshot.dialogue, standing)
         self._begin(pipeline)
+        if snapshot.dialogue is not None and snapshot.dialogue.answer is not None:
+            await self.lane.secure()  # where we go on: the next one cannot tell our audio from the one's before
+        self._frames.begin(pipeline)
         pipeline.heard_again()
         extra = {"session_id": self.record.id, "lane": self.lane.number, "told": standing is not None}
         logger.info("session restored", extra=extra)
@@ -219,13 +221,6 @@ class SessionRunner:
         services = self._services
         turn_key = partial(services.keys.turn, self.record.id)
         return await recovered(snapshot, self._log, services.wire, turn_key, now=self._now())
-
-    async def _standing(self) -> Standing | None:
-        """Return what the gateway tells, if it tells in time."""
-        if self._link.attachment is None:
-            return None
-        await asyncio.wait({self._frames.standing}, timeout=ADOPT_S)
-        return self._frames.standing.result() if self._frames.standing.done() else None
 
     def _snapshot(self, pipeline: Resumable) -> SessionSnapshot:
         dialogue = pipeline.snapshot()
@@ -285,10 +280,10 @@ class SessionRunner:
 
     async def _end(self, failure: VoiceBackendError | None) -> None:
         reason = self._reason = str(failure.code) if failure else self._reason or str(ErrorCode.CONTEXT_CANCELED)
-        if self._pipeline is not None:
+        if self._opened is not None:
             try:
                 async with asyncio.timeout(CLOSE_S):
-                    await (self._pipeline.abandon() if self._abandoned else self._pipeline.aclose())
+                    await (self._opened.abandon() if self._abandoned else self._opened.aclose())
             except Exception:
                 logger.exception("pipeline did not close", extra={"session_id": self.record.id})
         if self._abandoned:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from conversation_harness import Piece
-from takeover_harness import Call, calling
+from takeover_harness import DEAD_S, Call, calling
 
 LONG = (
     "This is a rather long answer that goes on for quite a while because nobody stops it. There is more of it here, "
@@ -40,6 +40,10 @@ class Plan:
     """Seconds between takeovers."""
     moved: bool
     """On purpose, not killed."""
+    dead_s: float
+    """Seconds until somebody else has the lane of one that was killed."""
+    answers_s: float
+    """Seconds until the gateway tells an heir what was played."""
     speculate: bool
 
 
@@ -59,7 +63,23 @@ def plan(seed: int) -> Plan:
         caller=acts,
         kills=[rng.uniform(0.3, 14.0) for _ in range(rng.choice((1, 1, 1, 2)))],
         moved=rng.random() < 0.2,
+        dead_s=DEAD_S,
+        answers_s=0.0,
         speculate=rng.random() < 0.6,
+    )
+
+
+def hasty(seed: int) -> Plan:
+    """Return a random plan in which heirs die soon after one another, again while they restore."""
+    rng = random.Random(seed)  # noqa: S311 - a test
+    again = [rng.choice((rng.uniform(0.05, 0.6), rng.uniform(0.05, 3.0))) for _ in range(rng.choice((1, 2)))]
+    known = plan(seed)
+    return replace(
+        known,
+        kills=[rng.uniform(0.3, 14.0), *again],
+        moved=rng.random() < 0.1,
+        dead_s=rng.choice((0.05, 0.3, 1.5)),
+        answers_s=rng.choice((0.0, 0.02, 0.9)),
     )
 
 
@@ -67,10 +87,11 @@ async def perform(plan: Plan) -> None:
     """Hold the call of a plan; AssertionError if anything about it is wrong."""
     settings = {"speculate": plan.speculate, "apology": None, "filler": {"after": None}}
     async with calling(*plan.answers, seed=plan.seed, settings=settings) as call:
+        call.gateway.answers_s = plan.answers_s
         caller = asyncio.create_task(_caller(call, plan), name="caller")
         for seconds in plan.kills:
             await asyncio.sleep(seconds)
-            await (call.hand_over() if plan.moved else call.take_over())
+            await (call.hand_over() if plan.moved else call.take_over(plan.dead_s))
         await caller
         await call.until_free(90.0)
         check(call, plan)
@@ -121,17 +142,21 @@ def _turn(call: Call, turn: int, text: str, *, cut: bool, takeovers: int) -> Non
     if not cut:
         assert _squeezed(text) == whole, told
     ends = _reached(heard, words, takeovers)
-    assert ends, told
+    why = "words lost" if _reached(heard, words, takeovers, lossy=True) else "too much said again"
+    assert ends, f"{why}: {told}"
     if cut:
         known = len(_squeezed(text))
-        following = words[len(text.split())] if len(text.split()) < len(words) else ""
+        following = "".join(words[len(text.split()) :][: min(2, takeovers)])
         assert any(known - 1 <= end <= known + len(following) for end in ends), f"{told}, {ends}"
     else:
         assert len(whole) in ends, told
 
 
-def _reached(heard: str, words: Sequence[str], takeovers: int) -> set[int]:
-    """Return how far into the text the ear can have come, where each takeover may begin one word again."""
+def _reached(heard: str, words: Sequence[str], takeovers: int, *, lossy: bool = False) -> set[int]:
+    """Return how far into the text the ear can have come, where each takeover may begin one word again.
+
+    With ``lossy`` it may leave words out.
+    """
     text, starts, at = "".join(words), [], 0
     for word in words:
         starts.append(at)
@@ -143,6 +168,7 @@ def _reached(heard: str, words: Sequence[str], takeovers: int) -> set[int]:
             options = [(place, again)]
             if again < takeovers:
                 options += [(start, again + 1) for start in [0, *starts] if start < place][-AGAIN_WORDS:]
+                options += [(start, again + 1) for start in starts if lossy and start > place]
             following |= {
                 (at + 1, used, max(furthest, at + 1)) for at, used in options if at < len(text) and text[at] == letter
             }

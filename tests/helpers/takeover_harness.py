@@ -86,10 +86,10 @@ class Call:
         self.runner.abandon()
         await self._stop()
 
-    async def take_over(self) -> None:
-        """Kill the worker, and let another go on."""
+    async def take_over(self, dead_s: float = DEAD_S) -> None:
+        """Kill the worker, and let another go on so many seconds later."""
         await self.kill()
-        await asyncio.sleep(DEAD_S)
+        await asyncio.sleep(dead_s)
         self.start()
 
     async def hand_over(self) -> None:
@@ -118,10 +118,13 @@ class Call:
             except TimeoutError:
                 pass
             holder.wanted.clear()
+            written, holder.written = holder.written, asyncio.Event()
             taken = runner.checkpoint()
+            await asyncio.sleep(self.rng.choice((0.001, 0.02)))  # Redis
             if taken is not None:
                 self.checkpoint = taken
                 self.checkpoints.append(len(taken))
+            written.set()
 
     def _services(self) -> Any:
         engines = Engines(stt=self._reader, tts=self._voice, vad=Loudness(), turn=self._judge)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -90,6 +91,8 @@ class Gateway:
 
     def __init__(self, lane: LaneStream) -> None:
         self._lane, self.line = lane, Line()
+        self.answers_s = 0.0
+        """Seconds until an heir is answered."""
         self._epoch, self._seq = 0, 0
         self.fenced = 0
         self.line.on_played = self._played
@@ -109,7 +112,8 @@ class Gateway:
             case Kind.ADOPT:
                 standing = self.line._playout.adopt(asyncio.get_running_loop().time())
                 data = {name: getattr(standing, name) for name in ("turn", "received_ms", "played_ms", "paused")}
-                self._lane.add(Kind.PLAYOUT, json_payload(data), epoch=frame.epoch)
+                answer = partial(self._lane.add, Kind.PLAYOUT, json_payload(data), epoch=frame.epoch)
+                asyncio.get_running_loop().call_later(self.answers_s, answer)
 
     def _played(self, turn: int, ms: float, *, final: bool) -> None:
         self._lane.add(Kind.PLAYED, json_payload({"ms": ms, "final": final}), turn=turn)
@@ -121,11 +125,17 @@ class Holder:
     number = 0
 
     def __init__(self, epoch: int) -> None:
-        self.epoch, self.wanted = epoch, asyncio.Event()
+        self.epoch, self.wanted, self.written = epoch, asyncio.Event(), asyncio.Event()
 
     def due(self) -> None:
         """Ask for a checkpoint."""
         self.wanted.set()
+
+    async def secure(self) -> None:
+        """Wait for a checkpoint as of now."""
+        written = self.written
+        self.due()
+        await written.wait()
 
     def may_speak(self, now: float) -> bool:
         """Never in doubt here: the gateway drops what a dead worker sends."""

@@ -38,6 +38,8 @@ class CheckpointWriter:
         self._lane, self._roster, self._store, self._on_lost = lane, roster, store, on_lost
         self._known = set(known)
         self._unwritten: dict[str, bytes] = {}
+        self._promised: list[asyncio.Event] = []
+        """Those who wait for what was looked at to be written."""
         self._position = EntryId()
         self._looked_at = self._written_at = float("-inf")
         self._led_somewhere = False
@@ -63,6 +65,7 @@ class CheckpointWriter:
         gone = self._known - self._roster.ids_of(self._lane)
         position = self._lane.position
         if not (self._unwritten or gone or position != self._position or now - self._written_at > ALIVE_S):
+            self._keep_promises()
             return True
         changed = dict(self._unwritten)
         try:
@@ -74,6 +77,7 @@ class CheckpointWriter:
         self._unwritten = {name: raw for name, raw in self._unwritten.items() if changed.get(name) is not raw}
         self._known = (self._known | changed.keys()) - gone
         self._position, self._written_at = position, now
+        self._keep_promises()
         return held
 
     def _look(self, now: float) -> None:
@@ -81,6 +85,8 @@ class CheckpointWriter:
         if not self._lane.wanted.is_set() and now - self._looked_at < SESSIONS_S:
             return
         self._lane.wanted.clear()
+        self._promised.append(self._lane.written)
+        self._lane.written = asyncio.Event()
         self._looked_at = now
         for session, runner in self._roster.of(self._lane).items():
             snapshot = runner.checkpoint()
@@ -93,6 +99,11 @@ class CheckpointWriter:
         if not self._led_somewhere and restored_at is not None and now - restored_at >= PROGRESS_S:
             self._led_somewhere = await self._store.taken_over(lane, epoch, 0)
         return await self._store.write(lane, epoch, position=position, changed=changed, gone=gone)
+
+    def _keep_promises(self) -> None:
+        for written in self._promised:
+            written.set()
+        self._promised.clear()
 
     def _failed(self, error: Exception) -> None:
         """Count it, and say so once: the calls go on, and a takeover would start from an older checkpoint."""

@@ -14,7 +14,7 @@ from worker.pipelines.snapshot import AnswerSnapshot, ClauseSnapshot, Standing
 from worker.speech.clauses import Uncut, made_of
 from worker.speech.heard import TOLERANCE_MS, TYPICAL_MS, SpokenClause, seam_at, size
 
-MARGIN = 1.2
+MARGIN = 1.4
 """Times as long as reckoned a clause is taken to be whose length is not known: rather a word twice than none."""
 MOST_MS = 250.0
 """Of speech for a byte of text: a voice that seems slower than this was waited for."""

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 from conversation_harness import in_virtual_time
-from takeover_fuzz import perform, plan
+from takeover_fuzz import hasty, perform, plan
 from takeover_harness import calling
 
 from voicebackend import virtual_time
@@ -85,3 +85,10 @@ def test_whatever_the_moment_nothing_is_lost_and_nothing_comes_twice(batch: int)
     """Workers die while they listen, think, speak, are interrupted, or have the caller on hold."""
     for seed in range(batch * 50, batch * 50 + 50):
         virtual_time.run(perform(plan(seed)))
+
+
+@pytest.mark.parametrize("batch", range(4))
+def test_whatever_the_moment_an_heir_may_die_as_soon_as_it_goes_on(batch: int) -> None:
+    """Two or three die in quick succession: no word is lost, and few are said again."""
+    for seed in range(batch * 25, batch * 25 + 25):
+        virtual_time.run(perform(hasty(seed)))
