@@ -59,7 +59,7 @@ SESSIONS_REPORT = Task(
     function="control.tasks.sessions:report",
     deadline_s=300,
 )
-"""``(session_id, state, epoch, reason)``: the worker says what became of a session."""
+"""``(session_id, state, epoch, reason)``: the worker says how a session ended, and under which epoch."""
 SESSIONS_EXPIRE = Task(
     name="sessions.expire",
     queue=Queue.SESSIONS,

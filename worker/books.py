@@ -15,6 +15,7 @@ from voicebackend.telemetry import error_code
 from worker.lane import Lane
 from worker.services import Services
 from worker.session_log import SessionLog
+from worker.session_state import note_state
 
 logger = logging.getLogger(__name__)
 
@@ -27,13 +28,11 @@ class Books:
 
     async def ready(self) -> None:
         """Say that it listens; raises ConnectionFailed."""
-        await self._log.session(SessionState.READY)
-        await self._report(SessionState.READY)
+        await self._note_state(SessionState.READY)
 
     async def state(self, state: SessionState) -> None:
         """Say in which state it is now, if that is possible."""
-        await self.note(self._log.session(state))
-        await self._report(state)
+        await self.note(self._note_state(state))
 
     async def note(self, writing: Awaitable[None]) -> None:
         """Write to the log if that is possible now: a Redis that is away for a moment does not end a call."""
@@ -53,7 +52,11 @@ class Books:
         except (VoiceBackendError, RedisError, OSError) as error:
             logger.warning("end not written", extra={"session_id": self._session, "error_code": error_code(error)})
 
-    async def _report(self, state: SessionState, reason: str = "") -> None:
+    async def _note_state(self, state: SessionState) -> None:
+        services = self._services
+        await note_state(services.wire, services.keys, self._session, state, self._lane.epoch)
+
+    async def _report(self, state: SessionState, reason: str) -> None:
         try:
             await self._services.publisher.publish(
                 SESSIONS_REPORT, session_id=self._session, state=str(state), epoch=self._lane.epoch, reason=reason

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Any
 
 from control import context, loop
 from control.context import TaskContext
@@ -15,17 +14,14 @@ from control.sessions.lease import holders
 from control.sessions.start import start_of
 from control.tasks.ending import clean_up, end_session, tell_to_close
 from control.tasks.repairs.reconcile import reconcile
-from voicebackend._redis import redis_errors
 from voicebackend.errors import SessionNotActive, SessionNotFound
-from voicebackend.record import SessionRecord, decode_log
+from voicebackend.record import SessionRecord
 from voicebackend.session import SessionState, is_over
 
 logger = logging.getLogger(__name__)
 
 TIMEOUT_S = 20.0
 """Seconds for one task."""
-_LOG_TAIL = 50
-_RUNNING = frozenset({SessionState.READY, SessionState.ACTIVE})
 
 
 def create(session_id: str) -> None:
@@ -39,7 +35,7 @@ def close(session_id: str, reason: str) -> None:
 
 
 def report(session_id: str, state: str, epoch: int, reason: str) -> None:
-    """Note in the record what the lane's holder says; under an older epoch than the record's it is ignored."""
+    """Note in the record how a session ended, as its lane's holder says; under an older epoch it is ignored."""
     loop.run(_report(context.current(), session_id, SessionState(state), epoch, reason), TIMEOUT_S)
 
 
@@ -65,12 +61,8 @@ async def _close(shared: TaskContext, session_id: str, reason: str) -> None:
 
 
 async def _report(shared: TaskContext, session_id: str, state: SessionState, epoch: int, reason: str) -> None:
-    over = is_over(state)
     try:
         await _note_holder(shared, await shared.store.get(session_id), epoch)
-        if not over:
-            await _move_on(shared, session_id, await _latest(shared, session_id) or state, epoch)
-            return
         record = await shared.store.move(session_id, state, fence=epoch, reason=reason)
     except (SessionNotFound, SessionNotActive) as error:
         extra = {"session_id": session_id, "state": str(state), "code": str(error.code)}
@@ -87,24 +79,6 @@ async def _note_holder(shared: TaskContext, record: SessionRecord, epoch: int) -
     holder = (await holders(shared.state, shared.keys, [record.lane])).get(record.lane)
     if holder is not None:
         await shared.store.adopt(record, holder)
-
-
-async def _move_on(shared: TaskContext, session_id: str, state: SessionState, epoch: int) -> None:
-    """Move a running session; a caller who connects at once may overtake the report that it is ready."""
-    if state is SessionState.ACTIVE and (await shared.store.get(session_id)).state is SessionState.STARTING:
-        await shared.store.move(session_id, SessionState.READY, fence=epoch)
-    await shared.store.move(session_id, state, fence=epoch)
-
-
-async def _latest(shared: TaskContext, session_id: str) -> SessionState | None:
-    """Return which of ready and active the log says: it is in order, while reports overtake each other."""
-    with redis_errors("report"):
-        tail: Any = await shared.state.xrevrange(shared.keys.session_log(session_id), count=_LOG_TAIL)
-    for _, fields in tail:
-        entry = decode_log(fields)
-        if entry["type"] == "session" and entry.get("state") in _RUNNING:
-            return SessionState(entry["state"])
-    return None
 
 
 async def _find(shared: TaskContext, session_id: str) -> SessionRecord | None:

@@ -62,7 +62,7 @@ class ScriptedTasks:
         """Nothing to release."""
 
     def reports(self, session: str) -> list[str]:
-        """Return the states that were reported for a session."""
+        """Return the ends that were reported for a session."""
         return [
             found["state"]
             for name, found in self.published
@@ -116,6 +116,15 @@ class Caller:
         await self.redis.sadd(keys.lane_sessions(self.lane), self.session)
         await self.redis.expire(keys.lane_sessions(self.lane), LIVE_TTL_S)
         await self.send(Kind.START, {})
+
+    async def state(self) -> str:
+        """Return the state in which the session is by its record."""
+        found: Any = await self.redis.hget(self.deployment.keys.session(self.session), "state")
+        return str(found.decode())
+
+    async def is_ready(self) -> bool:
+        """Return whether the record says so."""
+        return await self.state() == SessionState.READY
 
     async def attach(self) -> None:
         """Do what the gateway does when a caller's socket is open."""

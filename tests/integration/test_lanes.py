@@ -150,4 +150,4 @@ async def test_a_session_that_brings_its_workers_down_is_ended_and_its_neighbour
     assert tasks.reports(suspect.session) == ["failed"]
     assert (await suspect.log())[-1] == {"type": "ended", "reason": "pipeline_error"}
     assert suspect.session not in worker.sessions
-    await eventually(lambda: "ready" in tasks.reports(neighbour.session))
+    await eventually(neighbour.is_ready)

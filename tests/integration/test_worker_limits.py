@@ -60,7 +60,7 @@ async def test_a_session_placed_with_another_worker_is_not_run_here(
     await stray.place(1, worker="another")
     mine = Caller(deployment, redis, min(worker.lanes))
     await mine.place(1, worker=worker.id)
-    await eventually(lambda: "ready" in tasks.reports(mine.session))
+    await eventually(mine.is_ready)
     assert worker.sessions == {mine.session}
 
 
@@ -95,4 +95,4 @@ async def test_a_lane_that_redis_lost_is_held_again(
     await eventually(lambda: redis.exists(deployment.keys.lane(lane)))
     caller = Caller(deployment, redis, lane)
     await caller.place(1, worker=worker.id)
-    await eventually(lambda: "ready" in tasks.reports(caller.session))
+    await eventually(caller.is_ready)

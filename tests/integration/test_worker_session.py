@@ -86,7 +86,7 @@ async def test_a_turn_goes_all_the_way(place: Place, tasks: ScriptedTasks) -> No
     assert spoken(bytes(caller.audio), 16_000) == "This is answer one.And there is more."
     kinds = [entry["type"] for entry in await caller.log()]
     assert kinds == ["session", "session", "session", "transcript", "turn", "transcript"]
-    assert tasks.reports(caller.session) == ["ready", "active"]
+    assert (await caller.state(), tasks.reports(caller.session)) == ("active", [])
 
 
 async def test_frames_to_the_caller_are_numbered_under_the_epoch(place: Place, worker: Worker) -> None:
@@ -235,7 +235,7 @@ async def test_stopping_the_worker_ends_its_sessions_and_leaves_nothing(
         lane = tasks.lane = min(running.lanes)
         caller = Caller(deployment, redis, lane)
         await caller.place(running.lanes[lane].epoch, worker=running.id)
-        await eventually(lambda: "ready" in tasks.reports(caller.session))
+        await eventually(caller.is_ready)
     assert await _ended(caller, "shutdown")
     keys = deployment.keys
     left = await redis.exists(keys.lease(lane), keys.lane(lane), keys.workers(), keys.lane_sessions(lane))
