@@ -121,8 +121,12 @@ class Oracle:
         self.demand(fine, "{} of {} is not heard: last was {} under {} at {:.0f}", session, held, speaker, epoch, at)
 
     def free_slot(self) -> bool:
-        """Tell whether a session could be placed."""
-        return any(self.world.state.used(worker.id) < worker.slots for worker in self.staying())
+        """Tell whether a session could be placed.
+
+        What a takeover put beyond one worker's slots is on its way to the free slots of another: admission leaves them.
+        """
+        staying, used = self.staying(), self.world.state.used
+        return sum(used(worker.id) for worker in staying) < sum(worker.slots for worker in staying)
 
     def takeover_fits(self, lane: int) -> bool:
         """Tell whether any worker has room for a lane."""
