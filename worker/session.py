@@ -66,6 +66,8 @@ class SessionRunner:
         self._opened: Resumable | None = None
         self._pipeline: Resumable | None = None
         """What was opened, once it is where the one before was."""
+        self.settled = asyncio.Event()
+        """Set once it goes on here, or has ended."""
         self._now = asyncio.get_running_loop().time
         self._clock_ms = round((clock() - self._now()) * 1000, 1)
         self._caller = Caller(self._link, self._frames, self._log, self._books, lane.due)
@@ -146,6 +148,7 @@ class SessionRunner:
             try:
                 failure = await self._live()
             finally:
+                self.settled.set()
                 sessions_active.add(-1, labels)
                 await self._end(failure)
 
@@ -159,6 +162,7 @@ class SessionRunner:
                     await self._open()
                 else:
                     await self._restore(self._restored)
+                self.settled.set()
                 await self._converse()
         except VoiceBackendError as error:
             logger.warning("session failed", extra={"session_id": record.id, "error_code": str(error.code)})

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from voicebackend.config import BackendConfig
 from voicebackend.errors import InvalidFormat, PipelineError
@@ -26,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 SETTLE_S = 0.5
 """Seconds that a session runs alone before the next one is restored, where they are restored one by one."""
+PATIENCE_S = 3.0
+"""Seconds that a session has to be restored before its neighbours wait no longer."""
 
 
 class Takeover:
@@ -80,7 +83,8 @@ class Takeover:
             self._roster.expect(session, lane)
         start = _start(checkpoint, records)
         if how is Restore.REPLAY:
-            self._run(records, checkpoint, lane)
+            for record in records.values():
+                self._run(record, checkpoint, lane)
         else:
             lane.deaf_until = checkpoint.position
         await self._holdings.read_from(lane, start, known=checkpoint.sessions)
@@ -89,14 +93,13 @@ class Takeover:
         if how is not Restore.REPLAY:
             await self._one_by_one(records, checkpoint, lane)
 
-    def _run(self, records: Mapping[str, SessionRecord], checkpoint: Checkpoint, lane: Lane) -> None:
-        for session, record in records.items():
-            try:
-                self._roster.run(record, self._config(), lane, restored=checkpoint.sessions.get(session))
-            except InvalidFormat as error:
-                told = {"session_id": session, "lane": lane.number, "error": error.message}
-                logger.error("checkpoint not readable: the session starts anew", extra=told)  # noqa: TRY400
-                self._roster.run(record, self._config(), lane)
+    def _run(self, record: SessionRecord, checkpoint: Checkpoint, lane: Lane) -> SessionRunner:
+        try:
+            return self._roster.run(record, self._config(), lane, restored=checkpoint.sessions.get(record.id))
+        except InvalidFormat as error:
+            told = {"session_id": record.id, "lane": lane.number, "error": error.message}
+            logger.error("checkpoint not readable: the session starts anew", extra=told)  # noqa: TRY400
+            return self._roster.run(record, self._config(), lane)
 
     async def _one_by_one(self, records: Mapping[str, SessionRecord], checkpoint: Checkpoint, lane: Lane) -> None:
         """Note each session before it is restored, so that the next holder knows who brought this process down."""
@@ -104,7 +107,9 @@ class Takeover:
             await self._store.suspect(lane.number, lane.epoch, session)
             if not self._roster.is_expected(session):
                 return  # the lane was lost
-            self._run({session: record}, checkpoint, lane)
+            runner = self._run(record, checkpoint, lane)
+            with suppress(TimeoutError):  # it hears nothing before it is restored, so until then nothing is known of it
+                await asyncio.wait_for(runner.settled.wait(), PATIENCE_S)
             await asyncio.sleep(SETTLE_S)
         await self._store.suspect(lane.number, lane.epoch, "")
 
