@@ -108,7 +108,7 @@ async def test_a_record_that_was_lost_is_written_again(worker: Worker, caller: C
     "older", [{"state": "pending", "lane": -1, "worker": "", "epoch": 0}, {"state": "starting"}, {"epoch": 1}]
 )
 async def test_a_record_that_was_rolled_back_is_brought_up_to_date(
-    worker: Worker, caller: Caller, older: dict[str, Any]
+    worker: Worker, caller: Caller, older: dict[Any, Any]
 ) -> None:
     """Where it runs, under which epoch, and that it does."""
     await caller.redis.hset(caller.deployment.keys.session(caller.session), mapping=older)
@@ -124,7 +124,7 @@ async def test_a_record_that_was_rolled_back_is_brought_up_to_date(
 
 @pytest.mark.parametrize("changes", [{"lane": 999, "state": "active"}, {"epoch": 2**52}])
 async def test_a_session_that_runs_elsewhere_is_let_go(
-    worker: Worker, caller: Caller, tasks: ScriptedTasks, changes: dict[str, Any]
+    worker: Worker, caller: Caller, tasks: ScriptedTasks, changes: dict[Any, Any]
 ) -> None:
     """Without another word: it is another worker's."""
     await caller.redis.hset(caller.deployment.keys.session(caller.session), mapping=changes)
