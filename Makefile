@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo up test check format bench bench-quick chaos-redis clean
+.PHONY: demo up test check format bench bench-quick chaos-redis chaos-takeover clean
 
 demo: $(VENV)/.local  ## Hold a spoken conversation through five real processes; writes demo/report.json and demo/conversation.wav
 	$(BIN)/voicebackend demo
@@ -12,7 +12,8 @@ up: $(VENV)/.local  ## The whole development stack on port 8080
 	$(BIN)/voicebackend up
 
 test: $(VENV)/.dev  ## Every test
-	$(BIN)/pytest -q -n 3 --dist worksteal
+	$(BIN)/pytest -q -n 3 --dist worksteal --ignore tests/chaos
+	$(BIN)/pytest -q -n 2 --dist worksteal tests/chaos  # callers in real time: fewer at once
 
 check: $(VENV)/.dev  ## Everything a machine can say about the code without running it
 	$(BIN)/ruff format --check .
@@ -30,6 +31,9 @@ bench: $(VENV)/.dev  ## Every benchmark, under 40 minutes on an idle machine: bu
 
 bench-quick: $(VENV)/.dev  ## Whether every benchmark runs, in under 3 minutes
 	$(BIN)/python -m benchmarks.suite --quick
+
+chaos-takeover: $(VENV)/.dev  ## What callers hear when workers are killed, stopped, drained, joined or poisoned
+	VOICEBACKEND_CHAOS=full $(BIN)/pytest -q -s tests/chaos/test_takeover.py
 
 chaos-redis: $(VENV)/.dev  ## What callers hear when a Redis is killed, frozen, full or replaced: build/chaos/redis.jsonl and a table
 	rm -f build/chaos/redis.jsonl

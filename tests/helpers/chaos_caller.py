@@ -73,7 +73,7 @@ class ChaosCaller:
         await self._compare_log()
 
     async def poisoned(self) -> str:
-        """Call, send audio that kills whoever hears it, and return why the session ended."""
+        """Call, go on sending audio that kills whoever hears it, and return why the session ended."""
         created = await self._create()
         self.session = created["id"]
         protocols = ("voicebackend.v1", f"token.{created['token']}")
@@ -81,12 +81,15 @@ class ChaosCaller:
             await socket.send_json({"type": "start", "sample_rate": RATE})
             receiving = asyncio.create_task(self._receive(socket), name="poisoner receives")
             await self._until("ready")
-            await socket.send_bytes(POISON)
+            self._to_say.extend([_FRAME] * 50)
+            self._to_say.extend([POISON, *[_FRAME] * 9] * round(TURN_S / FRAME_S / 10))
+            sending = asyncio.create_task(self._send(socket), name="poisoner sends")
             try:
                 await self._until("ended")
             finally:
-                receiving.cancel()
-                await asyncio.gather(receiving, return_exceptions=True)
+                for task in (sending, receiving):
+                    task.cancel()
+                await asyncio.gather(sending, receiving, return_exceptions=True)
         return str(self._of("ended")[0]["reason"])
 
     async def _create(self) -> dict[str, Any]:
@@ -103,7 +106,8 @@ class ChaosCaller:
         await self._until("transcript", since=since, role="agent", final=True, turn=turn)
         await self._until("audio_end", since=since, turn=turn)
         await asyncio.sleep(max(0.0, self._ends_at - asyncio.get_running_loop().time()))
-        heard = spoken(bytes(self._audio.get(turn, b"")), RATE)
+        audio = bytes(self._audio.get(turn, b""))
+        heard = await asyncio.to_thread(spoken, audio, RATE)  # a while, in which the others go on speaking
         self._check(differences(story(turn), heard), turn)
         user = {event["text"] for event in self._of("transcript", role="user", final=True, turn=turn)}
         if user != {says}:
@@ -186,8 +190,9 @@ def letters(text: str) -> str:
     return re.sub(r"[^a-z]", "", text.lower())
 
 
-REPEATED, LOST = 6, 1
-"""Letters that may come again where a voice was cut off, its last word's; and that may be lost, the one it was at."""
+REPEATED, LOST = 25, 1
+"""Letters that may come again where a voice was cut off: its last word's, or up to five words' if nobody knows yet how
+long the clause will be; never a sentence. And those that may be lost: the one it was at."""
 _SURE = 4
 """Letters by which a place in the story is known."""
 

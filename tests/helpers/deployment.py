@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import secrets
@@ -24,6 +25,8 @@ from voicebackend.settings import Deployment
 from voicebackend.tasks import Queue
 
 HELPERS = Path(__file__).parent
+WORKER = ("worker", "--processes", "0")
+"""Without a supervisor: a signal reaches the process that holds the calls."""
 READY_S = 60.0
 _POLL_S = 0.05
 CELERY = ["celery", "-A", "control", "worker", "-P", "threads", "-c", "32", "-Q", ",".join(q.value for q in Queue)]
@@ -85,6 +88,16 @@ class Site:
     def _is_served(self) -> bool:
         return self.said("control", "control serves") and self.said("celery", r"celery@\S+ ready")
 
+    async def sessions_on(self, name: str) -> set[str]:
+        """Return the live sessions whose records name this worker."""
+        lines = [json.loads(line) for who, line in self.log if who == name and '"worker ready"' in line]
+        headers = {"Authorization": f"Bearer {self.api_key}"}
+        async with aiohttp.ClientSession(headers=headers) as http, http.get(f"{self.url}/v1/sessions") as response:
+            sessions = (await response.json())["sessions"]
+        live = {"starting", "ready", "active"}
+        workers = {line["worker"] for line in lines}
+        return {one["id"] for one in sessions if one["state"] in live and one["worker"] in workers}
+
     async def _workers(self, http: aiohttp.ClientSession) -> int:
         return sum(1 for name in self.processes if name.startswith("worker") and self.said(name, "worker ready"))
 
@@ -118,7 +131,7 @@ async def site(
                 await running.start("control", "control")
                 await running.start("celery", *CELERY)
                 for number in range(workers):
-                    await running.start(f"worker-{number}", "worker")
+                    await running.start(f"worker-{number}", *WORKER)
                 await running.until_ready(workers)
                 yield running
             finally:
