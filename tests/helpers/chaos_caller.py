@@ -190,9 +190,10 @@ def letters(text: str) -> str:
     return re.sub(r"[^a-z]", "", text.lower())
 
 
-REPEATED, LOST = 25, 1
+REPEATED, LOST = 25, 2
 """Letters that may come again where a voice was cut off: its last word's, or up to five words' if nobody knows yet how
-long the clause will be; never a sentence. And those that may be lost: the one it was at."""
+long the clause will be; never a sentence. And those lost to our ear: the letter that was cut off, and the one that
+follows it without a gap."""
 _SURE = 4
 """Letters by which a place in the story is known."""
 
