@@ -29,6 +29,8 @@ class Lane:
         """Held while the lease is renewed or given up: a renewal under way must not claim again what was given up."""
         self.wanted = asyncio.Event()
         """Set while a session wants its checkpoint written soon."""
+        self.wanting: set[str] = set()
+        """These sessions."""
         self.written = asyncio.Event()
         """Set when what is wanted now is written; a new one from each look at the sessions to the next."""
         self._confirmed, self._unanswered = now, float("-inf")
@@ -46,14 +48,15 @@ class Lane:
         """Return the epoch under which its holder speaks."""
         return self.lease.epoch
 
-    def due(self) -> None:
-        """Ask for a checkpoint within 50 ms: something happened that a successor must know."""
+    def due(self, session: str) -> None:
+        """Ask for a session's checkpoint within 50 ms: something happened that a successor must know."""
+        self.wanting.add(session)
         self.wanted.set()
 
-    async def secure(self) -> None:
-        """Return once a checkpoint as of now is written, or after ``SECURE_S``."""
+    async def secure(self, session: str) -> None:
+        """Return once a session's checkpoint as of now is written, or after ``SECURE_S``."""
         written = self.written
-        self.due()
+        self.due(session)
         with suppress(TimeoutError):
             async with asyncio.timeout(SECURE_S):
                 await written.wait()

@@ -70,7 +70,8 @@ class SessionRunner:
         """Set once it goes on here, or has ended."""
         self._now = asyncio.get_running_loop().time
         self._clock_ms = round((clock() - self._now()) * 1000, 1)
-        self._caller = Caller(self._link, self._frames, self._log, self._books, lane.due)
+        self._due = partial(lane.due, record.id)
+        self._caller = Caller(self._link, self._frames, self._log, self._books, self._due)
         self._reason: str = ""
         self._abandoned = False
         self._task: asyncio.Task[None] | None = None
@@ -198,8 +199,8 @@ class SessionRunner:
 
     def _begin(self, pipeline: Resumable) -> None:
         self._pipeline = pipeline
-        pipeline.on_progress, pipeline.place_of = self.lane.due, self._place_of
-        self.lane.due()
+        pipeline.on_progress, pipeline.place_of = self._due, self._place_of
+        self._due()
 
     async def _restore(self, taken: SessionSnapshot) -> None:
         """Go on where another worker was."""
@@ -213,7 +214,7 @@ class SessionRunner:
             pipeline.resume(snapshot.dialogue, standing)
         self._begin(pipeline)
         if snapshot.dialogue is not None and snapshot.dialogue.answer is not None:
-            await self.lane.secure()  # where we go on: the next one cannot tell our audio from the one's before
+            await self.lane.secure(self.record.id)  # the next one cannot tell our audio from the one's before
         self._frames.begin(pipeline)
         pipeline.heard_again()
         extra = {"session_id": self.record.id, "lane": self.lane.number, "told": standing is not None}

@@ -127,14 +127,15 @@ class Holder:
     def __init__(self, epoch: int) -> None:
         self.epoch, self.wanted, self.written = epoch, asyncio.Event(), asyncio.Event()
 
-    def due(self) -> None:
+    def due(self, session: str) -> None:
         """Ask for a checkpoint."""
+        del session
         self.wanted.set()
 
-    async def secure(self) -> None:
+    async def secure(self, session: str) -> None:
         """Wait for a checkpoint as of now."""
         written = self.written
-        self.due()
+        self.due(session)
         await written.wait()
 
     def may_speak(self, now: float) -> bool:

@@ -81,16 +81,17 @@ class CheckpointWriter:
         return held
 
     def _look(self, now: float) -> None:
-        """Ask sessions for what changed, when one of them wants that or it is time."""
-        if not self._lane.wanted.is_set() and now - self._looked_at < SESSIONS_S:
+        """Ask sessions for what changed: those that want that, or all of them when it is time."""
+        is_time = now - self._looked_at >= SESSIONS_S
+        if not self._lane.wanted.is_set() and not is_time:
             return
+        wanting, self._lane.wanting = self._lane.wanting, set()
         self._lane.wanted.clear()
         self._promised.append(self._lane.written)
         self._lane.written = asyncio.Event()
-        self._looked_at = now
+        self._looked_at = now if is_time else self._looked_at
         for session, runner in self._roster.of(self._lane).items():
-            snapshot = runner.checkpoint()
-            if snapshot is not None:
+            if (is_time or session in wanting) and (snapshot := runner.checkpoint()) is not None:
                 self._unwritten[session] = snapshot
 
     async def _put(self, now: float, position: EntryId, changed: dict[str, bytes], gone: set[str]) -> bool:

@@ -96,7 +96,7 @@ async def test_what_a_session_asks_for_is_written_soon_and_what_ended_is_forgott
     writer = CheckpointWriter(lane, cast("Any", sessions), store, known=["old"], on_lost=lambda lane: None)
     task = asyncio.create_task(writer.run(), name="writer")
     lane.position = HERE
-    lane.due()
+    lane.due("a")
     found: Checkpoint | None = None
 
     async def holds(expected: dict[str, bytes]) -> bool:
@@ -130,7 +130,7 @@ async def test_a_writer_of_a_lost_lane_lets_go(store: Checkpoints, lane: Lane) -
     lost: list[Lane] = []
     await store.write(LANE, EPOCH + 1, position=HERE, changed={})
     writer = CheckpointWriter(lane, cast("Any", Sessions()), store, known=(), on_lost=lost.append)
-    lane.due()
+    lane.due("a")
     async with asyncio.timeout(5):
         await writer.run()
     assert lost == [lane]
