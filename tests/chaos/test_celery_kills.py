@@ -156,7 +156,7 @@ async def _struck(
     await asyncio.sleep(after_s)
     loop = asyncio.get_running_loop()
     struck = loop.time()
-    striking = asyncio.create_task(strike(running, broker), name="strike")
+    striking = asyncio.ensure_future(strike(running, broker))
     await caller.until(lambda: bool(caller.said("agent")), 25)
     await striking
     ended = max(at for at, event in caller.events if event["type"] == "transcript" and event["role"] == "agent")

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 
 from scripted_engines import Script, sound
 from scripted_phone import Line
@@ -128,7 +128,7 @@ class Call:
             link=line,
             log=log,
             processors=Processors([], "call"),
-            agent=agent,
+            agent=cast("Any", agent),  # nothing is resumed here
             conversation=settings,
         )
         line.on_played = self.pipeline.played

@@ -123,7 +123,9 @@ async def site(
             api_keys={secrets.token_urlsafe(32): "default"},
             token_secret=secrets.token_hex(32),
             agents=("chaos_agents",),
-            **redis,
+            state_url=redis["state_url"],
+            audio_url=redis["audio_url"],
+            broker_url=redis["broker_url"],
         )
         with tempfile.TemporaryDirectory() as folder:
             running = Site(replace(deployment), _environment(deployment, config, Path(folder), environment or {}))

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from providers.mock.tones import speak, spoken
 from voicebackend import virtual_time
@@ -251,7 +251,7 @@ async def call(
         link=gateway,
         log=log,
         processors=Processors(processors, "s"),
-        agent=agent,
+        agent=cast("Any", agent),  # nothing is resumed here
         conversation=Conversation(**conversation),
         metadata={},
     )

@@ -16,7 +16,7 @@ from voicebackend.client.local_agent import LocalAgent
 from voicebackend.errors import AgentError, OperationTimeout
 from voicebackend.remote import Objects, Remote
 from voicebackend.settings import Deployment
-from worker import task_agent
+from worker import task_question
 
 Register = Callable[..., None]
 GUESS, FINAL = "a table for", "a table for two"
@@ -70,7 +70,7 @@ async def test_commits_that_race_with_attempts_name_the_current_one(
     line: Line, books: list[Turn], booked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whenever the commit comes, the answer comes, and one side effect."""
-    monkeypatch.setattr(task_agent, "CLAIM_S", 0.05)
+    monkeypatch.setattr(task_question, "CLAIM_S", 0.05)
     line.tasks.lost = 1
     for pause in (0.0, 0.03, 0.05, 0.051, 0.06):
         line.tasks.published = 0
@@ -131,8 +131,8 @@ async def test_a_speculation_that_nobody_ends_times_out(
     line: Line, register: Register, booked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On both sides; the side effect never happens."""
-    monkeypatch.setattr(task_agent, "SPECULATION_S", 0.1)
-    line.agent.timeout_s = 1
+    monkeypatch.setattr(task_question, "SPECULATION_S", 0.1)
+    line.agent._tasks.timeout_s = 1
     heard: list[AgentError] = []
     ended = threading.Event()
 
@@ -160,7 +160,7 @@ async def test_an_agent_that_hangs_is_given_its_time_from_the_commit(line: Line,
     """Not the longer time that a speculation has."""
     release = threading.Event()
     register(lambda turn: release.wait(20) and None)
-    line.agent.timeout_s = 0.3
+    line.agent._tasks.timeout_s = 0.3
     question, answer = line.ask(GUESS, speculative=True)
     await line.claimed(1)
     await question.commit(FINAL)

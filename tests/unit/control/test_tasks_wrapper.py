@@ -177,6 +177,7 @@ def test_a_task_that_loses_its_process_again_and_again_is_given_up(
     def note(session_id: str) -> None:
         ran.append(session_id)
 
+    running = Running(retries=0)
     for retries in (0, 1):
         for _ in range(2):
             running = Running(retries=retries)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -134,7 +135,8 @@ async def test_an_owned_stream_is_kept_short_and_alive(redis: Redis, reader: Rea
         seqs += [found.seq for found in await reader.frames()]
     assert seqs == list(range(500))
     await asyncio.sleep(0.002)  # so that the last entry's millisecond is over
-    reader.add("lane", await redis.xadd("lane", {FIELD: encode_bundle([frame(500)])}))
+    last: Any = await redis.xadd("lane", {FIELD: encode_bundle([frame(500)])})
+    reader.add("lane", last)
     await channel.keep(redis, "lane", reader, window_s=-1)
     assert await redis.xlen("lane") < 200
     assert 0 < await redis.ttl("lane") <= STREAM_TTL_S
