@@ -11,7 +11,7 @@ import logging
 import random
 import time
 from collections.abc import Awaitable
-from typing import Any, cast
+from typing import cast
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -38,6 +38,12 @@ RETRY_S = 0.1
 """Seconds after which a stream is tried again that was not there."""
 _LOG_S = 5.0
 """Seconds between two lines in the log about the same trouble."""
+_CREATE = """
+local entry = redis.call('XADD', KEYS[1], '*', ARGV[1], ARGV[2])
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+return entry
+"""
+"""In one step: a stream must not be left without an end."""
 _KEEP = """
 local now = redis.call('TIME')
 local oldest = now[1] * 1000 + math.floor(now[2] / 1000) - ARGV[1]
@@ -201,9 +207,8 @@ class Sender:
 
 async def create(redis: Redis, stream: str) -> bytes:
     """Create the stream if need be, let it expire without care, and return the id after which to read."""
-    entry: Any = await redis.xadd(stream, {FIELD: encode_bundle(())})
-    await redis.expire(stream, STREAM_TTL_S)
-    return bytes(entry)
+    told = (FIELD, encode_bundle(()), str(STREAM_TTL_S))
+    return bytes(await cast("Awaitable[bytes]", redis.eval(_CREATE, 1, stream, *told)))
 
 
 async def take(redis: Redis, stream: str, after: EntryId) -> bytes:

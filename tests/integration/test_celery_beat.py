@@ -44,9 +44,10 @@ def sent(redis: SyncRedis) -> list[dict[str, object]]:
 def test_the_leader_sends_what_is_due_to_its_queue_with_a_deadline(
     beats: tuple[CeleryProcess, CeleryProcess], redis_sync: SyncRedis
 ) -> None:
-    """``sessions.expire``, and only the leader sends it."""
-    eventually(lambda: len(sent(redis_sync)) > 0)
-    assert {header["task"] for header in sent(redis_sync)} == {"sessions.expire"}
+    """What looks after sessions and their queue, and only the leader sends it."""
+    due = {"sessions.expire", "sessions.queue"}
+    eventually(lambda: {header["task"] for header in sent(redis_sync)} >= due)
+    assert {header["task"] for header in sent(redis_sync)} == due
     assert all(header["expires"] for header in sent(redis_sync))
     assert not any(line["message"] == LEADS for line in beats[1].logged())
 

@@ -76,7 +76,7 @@ def check_latency(median_ms: float | None) -> Check:
 
 
 def check_trace(log: Sequence[str]) -> Check:
-    """Judge whether the request that created the session, its task and the engines' work share one trace.
+    """Judge whether the request that created the session, the agent's task and the engines' work share one trace.
 
     ``log`` has the stack's lines, each a process's name, a bar and JSON.
     """
@@ -105,7 +105,7 @@ def _entry(line: str) -> dict[str, Any]:
 
 _STEPS: Mapping[str, Mapping[str, str]] = {
     "request": {"service": "control", "message": "request served", "operation": "sessions.create"},
-    "task": {"service": "celery", "message": "task done", "task": "sessions.create"},
+    "task": {"service": "celery", "message": "task done", "task": "agents.turn"},
     "recognition": {"service": "worker", "message": "speech recognised"},
     "synthesis": {"service": "worker", "message": "speech synthesised"},
 }

@@ -10,7 +10,7 @@ from question_harness import Line
 
 from voicebackend.agents import Turn
 from voicebackend.errors import AgentError
-from worker import task_agent
+from worker import task_question
 
 Register = Callable[..., None]
 GUESS, FINAL = "a table for", "a table for two"
@@ -29,7 +29,7 @@ async def test_a_lost_attempt_is_followed_by_the_next(
     line: Line, books: list[Turn], booked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Committed while nobody had taken it: the second attempt is committed from its start."""
-    monkeypatch.setattr(task_agent, "CLAIM_S", 0.2)
+    monkeypatch.setattr(task_question, "CLAIM_S", 0.2)
     line.tasks.lost = 1
     question, answer = line.ask(GUESS, speculative=True)
     await asyncio.sleep(0)
@@ -41,7 +41,7 @@ async def test_a_lost_attempt_is_followed_by_the_next(
 
 async def test_nobody_takes_the_task(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three publications, then the error says what to check."""
-    monkeypatch.setattr(task_agent, "CLAIM_S", 0.02)
+    monkeypatch.setattr(task_question, "CLAIM_S", 0.02)
     line.tasks.lost = 99
     _, answer = line.ask(FINAL)
     with pytest.raises(AgentError, match="queue 'agents'"):
@@ -55,8 +55,8 @@ async def test_nobody_takes_the_task(line: Line, monkeypatch: pytest.MonkeyPatch
 
 async def test_attempts_have_an_end(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     """A frame has 8 bits for them."""
-    monkeypatch.setattr(task_agent, "MAX_ATTEMPTS", 2)
-    monkeypatch.setattr(task_agent, "CLAIM_S", 0.02)
+    monkeypatch.setattr(task_question, "MAX_ATTEMPTS", 2)
+    monkeypatch.setattr(task_question, "CLAIM_S", 0.02)
     line.tasks.lost = 99
     _, answer = line.ask(FINAL)
     with pytest.raises(AgentError, match="at most 2 attempts"):

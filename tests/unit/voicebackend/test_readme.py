@@ -10,6 +10,7 @@ import pytest
 
 import voicebackend
 from voicebackend.events import CloseCode, Message
+from voicebackend.limits import Limits
 from voicebackend.settings import Deployment
 from voicebackend.streams import Kind
 
@@ -40,4 +41,5 @@ def test_every_variable_of_a_deployment_is_explained() -> None:
     """Some stand in one row, shortened by the prefix they share."""
     for variable in Deployment().to_env():
         assert variable in README or variable.replace("VOICEBACKEND_", "…_") in README
-    assert len(Deployment().to_env()) == len(dataclasses.fields(Deployment))
+    limits = len(dataclasses.fields(Limits))
+    assert len(Deployment().to_env()) == len(dataclasses.fields(Deployment)) - 1 + limits

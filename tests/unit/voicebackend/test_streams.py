@@ -124,10 +124,13 @@ def _all(keys: Keys) -> set[str]:
         "turn": 2,
         "tenant": "t",
         "token_id": "j",
+        "task_id": "k",
+        "provider": "v",
         "role": "beat",
     }
-    found = set()
+    found: set[str] = set()
     for name, method in inspect.getmembers(keys, inspect.ismethod):
         if not name.startswith("_") and name != "permanent":
-            found.add(method(*(examples[argument] for argument in inspect.signature(method).parameters)))
+            made = method(*(examples[argument] for argument in inspect.signature(method).parameters))
+            found |= {made} if isinstance(made, str) else set(made)
     return found

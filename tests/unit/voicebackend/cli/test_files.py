@@ -122,7 +122,7 @@ def test_one_trace_must_run_through_all() -> None:
     """From the request that made the session to both engines; another trace's line does not count."""
     steps = [
         logged("control", "a", message="request served", operation="sessions.create"),
-        logged("celery", "a", message="task done", task="sessions.create"),
+        logged("celery", "a", message="task done", task="agents.turn"),
         logged("worker", "a", message="speech recognised"),
         logged("worker", "a", message="speech synthesised"),
     ]
