@@ -42,7 +42,7 @@ LONGEST_S = 8.0
 SMOOTH_S = 0.3
 """A gap that a move may cost which was meant."""
 
-SPREAD_S = 30.0
+SPREAD_S = 60.0
 """Seconds after which every new worker has calls."""
 
 Strike = Callable[[Site, str], Awaitable[None]]
@@ -170,7 +170,7 @@ async def test_more_workers_share_the_calls(tmp_path: Path) -> None:
         try:
             async with asyncio.TaskGroup() as group:
                 for caller in outcome.callers:
-                    group.create_task(caller.call(TURNS), name=f"caller {caller.number}")
+                    group.create_task(caller.call(TURNS + 2), name=f"caller {caller.number}")
                     await asyncio.sleep(3 / len(outcome.callers))
                 names = ["worker-0"]
                 for more in (1, 2):
@@ -182,7 +182,7 @@ async def test_more_workers_share_the_calls(tmp_path: Path) -> None:
         finally:
             _tell(running, outcome)
     assert not outcome.faults, outcome.summary()
-    assert [caller.told.turns for caller in outcome.callers] == [TURNS] * len(outcome.callers)
+    assert [caller.told.turns for caller in outcome.callers] == [TURNS + 2] * len(outcome.callers)
     assert min(shares) > 0, shares
     assert outcome.gaps_s[-1] < LONGEST_S, outcome.summary()
 
