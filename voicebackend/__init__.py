@@ -6,10 +6,10 @@ Pure data and functions; only ``channel``, ``inbox``, ``remote``, ``publisher``,
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from voicebackend.agents import HistoryEntry, Turn, agent
-from voicebackend.audio import AudioFormat, AudioFrame
 from voicebackend.config import BackendConfig, PipelineType
 from voicebackend.errors import ErrorCode, VoiceBackendError, as_error, is_error, is_retryable
 from voicebackend.hooks import AudioProcessor, AuthHook, AuthResult, DataRetentionHook, RateLimiter, TelephonyHook
@@ -26,6 +26,7 @@ from voicebackend.session import (
 )
 
 if TYPE_CHECKING:
+    from voicebackend.audio import AudioFormat, AudioFrame
     from voicebackend.client.backend import VoiceBackend
     from voicebackend.client.session import VoiceSession
 
@@ -68,14 +69,17 @@ __all__ = [  # noqa: RUF022 - grouped: the table of contents of the library
 ]
 
 
+_LATER = {
+    "AudioFormat": "voicebackend.audio",
+    "AudioFrame": "voicebackend.audio",
+    "VoiceBackend": "voicebackend.client.backend",
+    "VoiceSession": "voicebackend.client.session",
+}
+"""Imported where they are used: they bring numpy, or aiohttp."""
+
+
 def __getattr__(name: str) -> Any:
-    """Import the client, which brings aiohttp, only where it is used."""
-    if name == "VoiceBackend":
-        from voicebackend.client.backend import VoiceBackend
-
-        return VoiceBackend
-    if name == "VoiceSession":
-        from voicebackend.client.session import VoiceSession
-
-        return VoiceSession
+    """Import what is asked for at last."""
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

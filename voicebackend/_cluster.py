@@ -37,9 +37,18 @@ class ClusterClient(RedisCluster):
                 await self.nodes_manager.initialize()
                 self._stale = False
             found = self.nodes_manager.get_node_from_slot(self.keyslot(key))
-        if found.name not in self._nodes:
-            self._nodes[found.name] = self._node(found.host, int(found.port))
-        return self._nodes[found.name]
+        return self._client(found)
+
+    async def primaries(self) -> list[Redis]:
+        """Return a client of each node that has slots. Raises as ``node_of``."""
+        with _cluster_errors():
+            await self.nodes_manager.initialize()
+            return [self._client(node) for node in self.get_primaries()]
+
+    def _client(self, node: ClusterNode) -> Redis:
+        if node.name not in self._nodes:
+            self._nodes[node.name] = self._node(node.host, int(node.port))
+        return self._nodes[node.name]
 
     def moved(self) -> None:
         """Have the next ``node_of`` ask the nodes who has what: one is lost, or has handed slots over."""

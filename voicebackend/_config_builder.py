@@ -98,6 +98,14 @@ class ConfigBuilder:
         """Return a copy with another ``telephony_hook``."""
         return self.with_fields(telephony_hook=value)
 
+    def with_failover(self, value: Any) -> Self:
+        """Return a copy with another ``failover``: a Failover, or a mapping of its fields."""
+        return self.with_fields(failover=value)
+
+    def with_engine_settings(self, value: Mapping[str, Mapping[str, Any]]) -> Self:
+        """Return a copy with other ``engine_settings``."""
+        return self.with_fields(engine_settings=value)
+
     def with_conversation(self, value: Any) -> Self:
         """Return a copy with another ``conversation``: a Conversation, or a mapping of its fields."""
         return self.with_fields(conversation=value)

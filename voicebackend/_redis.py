@@ -105,6 +105,8 @@ class _SentinelPool(BlockingConnectionPool, SentinelConnectionPool):
 def _sentinel_pool(url: RedisUrl, options: dict[str, Any]) -> BlockingConnectionPool:
     asking = {**_options(HOT_TIMEOUT_S), "retry": AsyncRetry(NoBackoff(), 0), **url.sentinel_options}
     sentinels = Sentinel(url.hosts, sentinel_kwargs=asking)  # type: ignore[no-untyped-call]  # the client has no types here
+    for asked in sentinels.sentinels:  # whoever connects asks them: that is cancelled as well
+        asked.connection_pool.connection_class = _careful(asked.connection_pool.connection_class)
     return _SentinelPool(
         service_name=url.service,
         sentinel_manager=sentinels,

@@ -47,7 +47,9 @@ return entry
 _KEEP = """
 local now = redis.call('TIME')
 local oldest = now[1] * 1000 + math.floor(now[2] / 1000) - ARGV[1]
-redis.call('XTRIM', KEYS[1], 'MINID', '~', string.format('%.0f', math.max(0, math.min(oldest, ARGV[3]))))
+local first = string.format('%.0f', math.max(0, oldest))
+if oldest > tonumber(ARGV[3]) then first = ARGV[4] end
+redis.call('XTRIM', KEYS[1], 'MINID', first)
 return redis.call('EXPIRE', KEYS[1], ARGV[2])
 """
 
@@ -226,12 +228,13 @@ async def nudge(redis: Redis, stream: str) -> None:
 async def keep(redis: Redis, stream: str, reader: Reader, *, window_s: float) -> None:
     """Keep an owned stream alive and trim what is older than the window, by Redis's own clock.
 
-    What the owner has not read stays: it may have been held up for longer. A stream that Redis lost (restarted without
-    persistence, or its owner slept too long) is made anew and read on.
+    What the owner has not read stays: it may have been held up for longer. What it has read and is older goes, every
+    entry of it, for it may be what somebody said. A stream that Redis lost (restarted without persistence, or its owner
+    slept too long) is made anew and read on.
     """
     read = reader.streams.get(stream)
-    read_ms = EntryId.parse(read).ms if read else 0
-    told = (str(round(window_s * 1000)), str(STREAM_TTL_S), str(read_ms))
+    last = EntryId.parse(read) if read else EntryId()
+    told = (str(round(window_s * 1000)), str(STREAM_TTL_S), str(last.ms), f"{last.ms}-{last.seq + 1}")
     if not await cast("Awaitable[int]", redis.eval(_KEEP, 1, stream, *told)):
         logger.warning("streams: made anew", extra={"stream": stream})
         reader.add(stream, await create(redis, stream))

@@ -20,8 +20,13 @@ from voicebackend._config_builder import ConfigBuilder
 from voicebackend.conversation import Conversation
 from voicebackend.durations import Duration, seconds
 from voicebackend.errors import InvalidConfig
+from voicebackend.failover import Failover
+from voicebackend.yaml_text import load_yaml
 
 T = TypeVar("T")
+
+_STRUCTURED = frozenset({"provider_config", "engine_settings", "failover", "custom_processors", "conversation"})
+"""Fields whose text in the environment is YAML."""
 
 
 class PipelineType(StrEnum):
@@ -31,13 +36,6 @@ class PipelineType(StrEnum):
     """Speech to text, the agent, text to speech."""
     S2S = "s2s"
     """One speech-to-speech model."""
-
-
-NOT_SUPPORTED = (
-    *("chat_model", "memory", "retriever", "vector_store"),
-    *("embedder", "prompt_template", "multimodal_model", "orchestrator"),
-)
-"""Fields of the contract that nothing uses yet; to accept a value would be to ignore it."""
 
 
 class BackendConfig(ConfigBuilder, BaseModel):
@@ -52,7 +50,7 @@ class BackendConfig(ConfigBuilder, BaseModel):
 
     provider: str = ""
     """The registered name of who brings transport and pipeline; required."""
-    provider_config: dict[str, Any] = {}
+    provider_config: dict[str, Any] = Field(default={}, repr=False)
     """The provider's own settings; it rejects keys it does not know."""
     pipeline_type: PipelineType = PipelineType.STT_TTS
     stt_provider: str | None = None
@@ -88,6 +86,10 @@ class BackendConfig(ConfigBuilder, BaseModel):
     """A DataRetentionHook, or "module:attr"."""
     telephony_hook: Any = None
     """A TelephonyHook, or "module:attr"."""
+    failover: Failover = Failover()
+    """What takes over from an engine, or a remote provider, that fails in the middle of a call."""
+    engine_settings: dict[str, dict[str, Any]] = Field(default={}, repr=False)
+    """Settings by name, or by ``role/name``, of engines and providers that ``provider_config`` does not speak of."""
     conversation: Conversation = Conversation()
     """How a conversation is held: greeting, endpointing, barge-in, silence; a session may change parts of it."""
     custom_processors: tuple[Any, ...] = ()
@@ -95,13 +97,21 @@ class BackendConfig(ConfigBuilder, BaseModel):
     allow_remote_agent: bool = False
     """Accept an agent for a remote pipeline that runs its own, and ignore it."""
     chat_model: Any = None
+    """Answers in sessions that name no agent: a chat model of LangChain, or what else ``frameworks`` knows."""
     memory: Any = None
+    """A function of a caller's key that returns a LangChain ``BaseChatMessageHistory``."""
     retriever: Any = None
+    """A LangChain ``BaseRetriever``: what is known of what the caller said."""
     vector_store: Any = None
+    """A LangChain ``VectorStore``, in the place of a retriever."""
     embedder: Any = None
+    """A LangChain ``Embeddings`` for the vector store; None lets it use its own."""
     prompt_template: Any = None
+    """A LangChain prompt template: what models are told of a turn."""
     multimodal_model: Any = None
+    """A model that hears, in the place of ``chat_model``: it is given the caller's audio beside the words."""
     orchestrator: Any = None
+    """An object with ``on_session_started``, ``on_turn``, ``on_session_ended``; each may return a Celery canvas."""
 
     def __init__(self, **data: Any) -> None:
         try:
@@ -112,6 +122,10 @@ class BackendConfig(ConfigBuilder, BaseModel):
     def with_fields(self, **changes: Any) -> Self:
         """Return a copy with these fields changed, checked as at construction."""
         return type(self)(**{**{name: getattr(self, name) for name in type(self).model_fields}, **changes})
+
+    def settings_of(self, role: str, name: str) -> dict[str, Any]:
+        """Return the ``engine_settings`` of an engine, or with role ``provider`` of a provider."""
+        return self.engine_settings.get(f"{role}/{name}", self.engine_settings.get(name, {}))
 
     @property
     def latency_target_s(self) -> float:
@@ -126,38 +140,35 @@ class BackendConfig(ConfigBuilder, BaseModel):
         ``own_pipeline`` says that the provider brings its own pipeline, so that no engine need be named.
 
         Raises:
-            InvalidConfig: a required field is missing, or one is set that is not supported yet.
+            InvalidConfig: a required field is missing, or two do not go together.
 
         """
-        self.check_supported()
         if not self.provider:
             raise InvalidConfig("config", "provider: name a registered provider", details={"field": "provider"})
         needed = ("s2s_provider",) if self.pipeline_type is PipelineType.S2S else ("stt_provider", "tts_provider")
+        self._check_retrieval()
         for field in () if own_pipeline else needed:
             if not getattr(self, field):
                 message = f"{field}: required for pipeline_type {self.pipeline_type} with provider {self.provider}"
                 raise InvalidConfig("config", message, details={"field": field})
         return self
 
-    def check_supported(self) -> None:
-        """Return if nothing is set that would be ignored.
-
-        Raises:
-            InvalidConfig: a field is not supported yet.
-
-        """
-        for field in NOT_SUPPORTED:
-            if getattr(self, field) is not None:
-                raise InvalidConfig("config", f"{field}: not supported yet", details={"field": field})
+    def _check_retrieval(self) -> None:
+        if self.embedder is not None and self.vector_store is None:
+            message = "embedder: it embeds for a vector_store, and there is none"
+            raise InvalidConfig("config", message, details={"field": "embedder"})
+        if self.retriever is not None and self.vector_store is not None:
+            message = "retriever: give it or a vector_store, not both"
+            raise InvalidConfig("config", message, details={"field": "retriever"})
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> Self:
         """Load a YAML file whose top level maps field names to values."""
         try:
-            data = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
-        except (OSError, yaml.YAMLError) as error:
+            data = load_yaml(Path(path).read_text(encoding="utf-8")) or {}
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise InvalidConfig("config", f"{path}: {type(error).__name__}", details={"field": str(path)}) from error
-        if not isinstance(data, dict):
+        if not isinstance(data, dict) or not all(isinstance(name, str) for name in data):
             raise InvalidConfig("config", f"{path}: the top level must map field names to values")
         return cls(**data)
 
@@ -177,10 +188,10 @@ class BackendConfig(ConfigBuilder, BaseModel):
 
 
 def _from_text(field: str, text: str) -> Any:
-    if field not in {"provider_config", "custom_processors", "conversation"}:
+    if field not in _STRUCTURED:
         return text
     try:
-        return yaml.safe_load(text)
+        return load_yaml(text)
     except yaml.YAMLError as error:
         raise InvalidConfig("config", f"{field}: not YAML or JSON", details={"field": field}) from error
 

@@ -10,6 +10,8 @@ from pydantic import BeforeValidator, Field
 
 def _duration(value: Any) -> Any:
     """Read text that is a number as seconds, as the environment gives it; ISO 8601 is pydantic's own."""
+    if isinstance(value, bool):
+        raise ValueError("a number of seconds, or ISO 8601")  # noqa: TRY004 - pydantic takes it for a wrong value
     if isinstance(value, str):
         try:
             return float(value)

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from enum import IntEnum
 from typing import Annotated, Any, Literal
@@ -16,6 +15,7 @@ from voicebackend.audio import MAX_RATE, MIN_RATE
 from voicebackend.codecs import Encoding
 from voicebackend.errors import ErrorCode, InvalidFormat
 from voicebackend.session import PipelineState
+from voicebackend.strict_json import read_json
 
 SUBPROTOCOL = "voicebackend.v1"
 TOKEN_PREFIX = "token."  # noqa: S105 - a prefix, not a secret
@@ -170,6 +170,27 @@ class Resume(Message):
     turn: int
 
 
+class Masked(Message):
+    """Server: what the caller types is sensitive for so long, at most; with 0 it is over. Do not show or keep it."""
+
+    type: Literal["masked"] = "masked"
+    seconds: Annotated[float, Field(ge=0)]
+
+
+class Swapped(Message):
+    """Server: the session goes on with another provider or other engines; or it does not, and stays as it was."""
+
+    type: Literal["swapped"] = "swapped"
+    swapped: bool
+    provider: str
+    """That it has now."""
+    lost: tuple[str, ...] = ()
+    """``history``: who speaks now knows nothing of what was said before."""
+    error: ErrorCode | None = None
+    message: str | None = None
+    """Of the error."""
+
+
 class Error(Message):
     """Server: something failed; the session goes on unless ``ended`` follows."""
 
@@ -185,10 +206,22 @@ class Ended(Message):
     reason: str
 
 
-ServerMessage = Annotated[
-    Ready | Transcript | State | Turn | AudioStart | AudioEnd | Clear | Pause | Resume | Error | Ended,
-    Field(discriminator="type"),
-]
+AnyServerMessage = (
+    Ready
+    | Transcript
+    | State
+    | Turn
+    | AudioStart
+    | AudioEnd
+    | Clear
+    | Pause
+    | Resume
+    | Masked
+    | Swapped
+    | Error
+    | Ended
+)
+ServerMessage = Annotated[AnyServerMessage, Field(discriminator="type")]
 
 
 class CloseCode(IntEnum):
@@ -231,15 +264,14 @@ def parse_client(text: str) -> Auth | Start | Played | Dtmf | Hold | Stop:
     """Read a client's text message.
 
     Raises:
-        InvalidFormat: it is too long, not JSON, of unknown type, or a field is wrong; the details name the field.
+        InvalidFormat: it is too long, not JSON, of unknown type, a name stands twice, or a field is wrong; the details
+            name the field.
 
     """
     return _parse(_CLIENT, text)  # type: ignore[no-any-return]
 
 
-def parse_server(
-    text: str,
-) -> Ready | Transcript | State | Turn | AudioStart | AudioEnd | Clear | Pause | Resume | Error | Ended:
+def parse_server(text: str) -> AnyServerMessage:
     """Read a server's text message; see :func:`parse_client`."""
     return _parse(_SERVER, text)  # type: ignore[no-any-return]
 
@@ -248,7 +280,7 @@ def _parse(adapter: TypeAdapter[Any], text: str) -> Any:
     if len(text.encode("utf-8", "surrogatepass")) > MAX_TEXT_BYTES:
         raise InvalidFormat("message", f"a text message has at most {MAX_TEXT_BYTES} bytes")
     try:
-        return adapter.validate_python(json.loads(text))
+        return adapter.validate_python(read_json(text, op="message"))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         field = ".".join(str(part) for part in first["loc"]) or "type"

@@ -7,12 +7,12 @@ the safe side; a processor that fails is passed by. No hook can end a call that 
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from inspect import isawaitable
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from voicebackend.errors import InvalidConfig
@@ -41,9 +41,44 @@ class AuthHook(Protocol):
         """Say whose token this is; ``metadata`` has ``method``, ``path`` and ``remote``."""
         ...
 
-    async def authorize(self, user_id: str, operation: str) -> bool:
-        """Say whether this user may do this: ``sessions.create``, ``sessions.get``, ``config.update``, ..."""
+    async def authorize(self, principal: AuthResult, action: str, tenant: str) -> bool:
+        """Say whether they may do this with something of this tenant.
+
+        ``action`` is ``sessions.create``, ``sessions.get``, ``config.update``, ...; ``tenant`` is the principal's own,
+        or ``default``, the operator's, for what is everyone's: configuration, routing, workers, queues. Of other
+        tenants nothing is ever found. A hook that takes ``(user_id, action)`` only is asked in that form.
+        """
         ...
+
+
+class UserAuthHook:
+    """An AuthHook that decides by the user and the action alone, as one that is told everything."""
+
+    def __init__(self, hook: Any) -> None:
+        self._hook = hook
+
+    def __repr__(self) -> str:
+        return f"<UserAuthHook of {type(self._hook).__name__}>"
+
+    def authenticate(self, token: str, metadata: Mapping[str, Any]) -> Any:
+        """Ask whose token this is."""
+        return self._hook.authenticate(token, metadata)
+
+    def authorize(self, principal: AuthResult, action: str, tenant: str) -> Any:
+        """Ask whether this user may do this."""
+        del tenant
+        return self._hook.authorize(principal.user_id, action)
+
+
+def auth_hook_of(hook: Any) -> Any:
+    """Return an AuthHook that takes a principal, an action and a tenant, whichever form this one has."""
+    try:
+        inspect.signature(hook.authorize).bind("principal", "action", "tenant")
+    except TypeError:
+        return UserAuthHook(hook)
+    except ValueError:  # written in C: it takes what it is given, or fails as a hook does
+        return hook
+    return hook
 
 
 @runtime_checkable
@@ -166,7 +201,7 @@ async def ask(call: Callable[[], Any], *, hook: str, expected: type[T], timeout_
     try:
         async with asyncio.timeout(timeout_s):
             answer = call()
-            if isawaitable(answer):
+            if inspect.isawaitable(answer):
                 answer = await answer
     except Exception as error:
         logger.exception("hook failed", extra={"hook": hook})

@@ -11,7 +11,7 @@ from voicebackend.errors import InvalidConfig
 
 MAX_QUEUED = 1000
 """Sessions that may wait for one provider, unless the deployment says otherwise."""
-_RATE = re.compile(r"(\d+(?:\.\d+)?)/([sm])(?::(\d+))?")
+_RATE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)/([sm])(?::([0-9]{1,9}))?")
 _SECONDS = {"s": 1, "m": 60}
 
 
@@ -40,7 +40,19 @@ class Rate:
         return cls(per_s=per_s, burst=max(1, int(found[3]) if found[3] else math.ceil(per_s)))
 
     def __str__(self) -> str:
-        return f"{self.per_s * 60:.6g}/m:{self.burst}" if self.per_s else ""
+        if not self.per_s:
+            return ""
+        each, unit = (self.per_s, "s") if self.per_s >= 1 else (self.per_s * 60, "m")
+        return f"{_plain(each)}/{unit}:{self.burst}"
+
+
+def _plain(number: float) -> str:
+    """Return a number as :meth:`Rate.parse` reads it: without an exponent."""
+    return f"{number:.9f}".rstrip("0").rstrip(".")
+
+
+REQUEST_RATE = Rate(per_s=200, burst=2000)
+"""More than any application needs of one route, and less than would keep others from it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,19 +65,36 @@ class Limits:
     """Creations of one tenant."""
     max_queued: int = MAX_QUEUED
     """Sessions that may wait for one provider."""
+    tenant_minutes: int = 0
+    """Minutes of one tenant's sessions that ended on a day, UTC, after which it gets no more; 0 is any number."""
+    request_rate: Rate = REQUEST_RATE
+    """Requests of one tenant, on one route, from one address."""
 
     @classmethod
-    def parse(cls, *, tenant_sessions: str, tenant_rate: str, max_queued: str) -> Self:
+    def parse(
+        cls,
+        *,
+        tenant_sessions: str,
+        tenant_rate: str,
+        max_queued: str,
+        tenant_minutes: str = "0",
+        request_rate: str = str(REQUEST_RATE),
+    ) -> Self:
         """Read the deployment's variables; raises InvalidConfig that names the one that is wrong."""
-        try:
-            rate = Rate.parse(tenant_rate)
-        except ValueError as error:
-            raise _invalid("VOICEBACKEND_TENANT_RATE", "like 10/s, 30/m or 10/s:40") from error
         return cls(
             tenant_sessions=_number("VOICEBACKEND_TENANT_SESSIONS", tenant_sessions),
-            tenant_rate=rate,
+            tenant_rate=_rate("VOICEBACKEND_TENANT_RATE", tenant_rate),
             max_queued=_number("VOICEBACKEND_MAX_QUEUED", max_queued),
+            tenant_minutes=_number("VOICEBACKEND_TENANT_MINUTES", tenant_minutes),
+            request_rate=_rate("VOICEBACKEND_REQUEST_RATE", request_rate),
         )
+
+
+def _rate(variable: str, text: str) -> Rate:
+    try:
+        return Rate.parse(text)
+    except ValueError as error:
+        raise _invalid(variable, "like 10/s, 30/m or 10/s:40") from error
 
 
 def _number(variable: str, text: str) -> int:

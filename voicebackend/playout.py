@@ -1,12 +1,13 @@
 """The playout clock of one caller: what may be sent when, and how much of it must have been heard.
 
 Pure: frames and seconds go in, decisions come out; no clock is read. It models the caller's own buffer: what was
-sent and is not yet played. Sending stops when that holds ``AHEAD_S``.
+sent and is not yet played. Sending stops when that holds ``AHEAD_S``, or as much as its caller needs.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -28,6 +29,10 @@ ORPHAN_S = 3.0
 """Seconds that a new speaker has to say what becomes of a pause that the one before had ordered."""
 
 
+OnPlayed = Callable[[bytes, float], None]
+"""Takes PCM that was played, and since when."""
+
+
 class _Audio(NamedTuple):
     turn: int
     pcm: bytes
@@ -40,19 +45,28 @@ class _Sent:
 
     turn: int
     seconds: float
+    pcm: bytearray
+    """The same, where somebody wants to know what was played; else empty."""
 
 
 class Playout:
     """Orders audio and text for one caller. Times are seconds of any clock that does not run backwards."""
 
-    def __init__(self, sample_rate: int) -> None:
+    def __init__(
+        self, sample_rate: int, *, stands_still: bool = True, ahead_s: float = AHEAD_S, tape: OnPlayed | None = None
+    ) -> None:
+        """``stands_still``: the caller's buffer waits while its turn is paused; a telephone's plays on."""
         form = AudioFormat(sample_rate=sample_rate)
         self._frame_bytes, self._byte_s = form.frame_bytes, FRAME_MS / 1000 / form.frame_bytes
         self._queue: deque[_Audio | str] = deque()
         self._urgent: deque[str] = deque()
         self._buffer: deque[_Sent] = deque()
         self._turns = TurnProgress()
+        self._stands_still, self._most_s = stands_still, ahead_s
+        self._tape = tape
         self._paused: int | None = None
+        self._drained: int | None = None
+        """A turn that was paused until nothing of it was left in the caller's buffer."""
         self._orphan_until: float | None = None
         self._now = 0.0
         self._queued_s = self._ahead_s = 0.0
@@ -70,6 +84,11 @@ class Playout:
     def ahead_s(self) -> float:
         """Seconds of audio in the caller's buffer when last looked at."""
         return self._ahead_s
+
+    @property
+    def _frozen(self) -> int | None:
+        """The turn whose audio stands still in the caller's buffer."""
+        return self._paused if self._stands_still else None
 
     @property
     def is_empty(self) -> bool:
@@ -112,7 +131,7 @@ class Playout:
         self._say(text)
 
     def pause(self, turn: int, text: str, now: float) -> None:
-        """Hold a turn's audio where it is, and send the message next."""
+        """Hold a turn's audio where it is, and send the message next; what a telephone has, it plays."""
         self._advance(now)
         self._paused, self._orphan_until = turn, None
         self._say(text)
@@ -157,7 +176,7 @@ class Playout:
         self._advance(now)
         if self._urgent:
             return 0.0
-        moving = bool(self._buffer) and self._buffer[0].turn != self._paused
+        moving = bool(self._buffer) and self._buffer[0].turn != self._frozen
         waits = [REPORT_S] if moving else []
         if self._queue and (wait := self._wait_for(self._queue[0])) is not None:
             waits.append(wait)
@@ -168,7 +187,7 @@ class Playout:
     def heard(self, now: float) -> list[Heard]:
         """Return how much was heard of each turn where it has grown by ``REPORT_S``, or has stopped growing."""
         self._advance(now)
-        return self._turns.reports({sent.turn for sent in self._buffer if sent.turn != self._paused})
+        return self._turns.reports({sent.turn for sent in self._buffer if sent.turn != self._frozen})
 
     def _say(self, text: str) -> None:
         self._urgent.append(text)
@@ -181,6 +200,7 @@ class Playout:
     def _let_go(self, turn: int) -> None:
         if self._paused == turn:
             self._paused = self._orphan_until = None
+            self._drained = None if self._stands_still or self._buffer else turn
 
     def _wait_for(self, item: _Audio | str) -> float | None:
         """Return the seconds until this may be sent: 0 now, None not before something changes."""
@@ -188,17 +208,17 @@ class Playout:
             return 0.0
         if item.turn == self._paused:
             return None
-        over = self._ahead_s + max(item.seconds, min(MESSAGE_S, self._queued_s)) - AHEAD_S
+        over = self._ahead_s + max(item.seconds, min(MESSAGE_S, self._queued_s)) - self._most_s
         if over <= EPSILON_S:
             return 0.0
-        return None if self._buffer[0].turn == self._paused else over
+        return None if self._buffer[0].turn == self._frozen else over
 
     def _with_more(self, item: _Audio) -> bytes:
         """Note audio as sent, with what of its turn follows at once and finds room too."""
         parts = [item.pcm]
         self._note_sent(item)
         while self._queue and not isinstance(following := self._queue[0], str) and following.turn == item.turn:
-            if self._ahead_s + following.seconds > AHEAD_S + EPSILON_S:
+            if self._ahead_s + following.seconds > self._most_s + EPSILON_S:
                 break
             self._note_sent(following)
             parts.append(following.pcm)
@@ -206,23 +226,36 @@ class Playout:
         return b"".join(parts)
 
     def _note_sent(self, item: _Audio) -> None:
-        if self._turns.sent(item.turn, item.seconds) and not self._buffer:
+        if self._turns.sent(item.turn, item.seconds) and not self._buffer and item.turn != self._drained:
             self.late += 1
+        self._drained = None
         self._queued_s = max(0.0, self._queued_s - item.seconds)
         self._ahead_s += item.seconds
         if self._buffer and self._buffer[-1].turn == item.turn:
             self._buffer[-1].seconds += item.seconds
         else:
-            self._buffer.append(_Sent(item.turn, item.seconds))
+            self._buffer.append(_Sent(item.turn, item.seconds, bytearray()))
+        if self._tape is not None:
+            self._buffer[-1].pcm += item.pcm
+
+    def _record(self, sent: _Sent, seconds: float, at: float) -> None:
+        """Put on tape what is played now; what is left of a sample is played next."""
+        left = round((sent.seconds - seconds) / self._byte_s / SAMPLE_BYTES) * SAMPLE_BYTES
+        played = bytes(sent.pcm[: max(0, len(sent.pcm) - left)])
+        if played and self._tape is not None:
+            del sent.pcm[: len(played)]
+            self._tape(played, at)
 
     def _advance(self, now: float) -> None:
         """Let the caller play what is in its buffer."""
         if now <= self._now:
             return
         passed, self._now = now - self._now, now
-        while passed > 0 and self._buffer and self._buffer[0].turn != self._paused:
+        while passed > 0 and self._buffer and self._buffer[0].turn != self._frozen:
             first = self._buffer[0]
             played = min(passed, first.seconds)
+            if self._tape is not None:
+                self._record(first, played, now - passed)
             passed -= played
             first.seconds -= played
             self._turns.played(first.turn, played)

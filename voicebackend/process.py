@@ -14,7 +14,8 @@ from typing import Any
 
 from voicebackend.config import BackendConfig
 from voicebackend.errors import InvalidConfig, VoiceBackendError, as_error
-from voicebackend.telemetry import configure
+from voicebackend.metrics_endpoint import endpoint
+from voicebackend.telemetry_setup import configure
 
 logger = logging.getLogger(__name__)
 
@@ -32,8 +33,13 @@ def log_level(environ: Mapping[str, str] = os.environ) -> str:
     return level
 
 
-def observe(service: str, config: BackendConfig) -> None:
-    """Set up traces, metrics and logs as the configuration wants them."""
+def observe(service: str, config: BackendConfig, *, serving: bool = True) -> None:
+    """Set up traces, metrics and logs as the configuration wants them; serve metrics if ``serving``.
+
+    Raises:
+        InvalidConfig: the environment asks for what cannot be had.
+
+    """
     configure(
         service,
         tracing=config.enable_tracing,
@@ -41,6 +47,8 @@ def observe(service: str, config: BackendConfig) -> None:
         structured_logging=config.enable_structured_logging,
         level=log_level(),
     )
+    if serving:
+        endpoint.serve()
 
 
 def run(service: str, serve: Callable[[BackendConfig], AbstractAsyncContextManager[Any]]) -> None:

@@ -16,11 +16,12 @@ from voicebackend._importer import load
 from voicebackend._redis import HOT_TIMEOUT_S, connect
 from voicebackend._wire import Wire
 from voicebackend.errors import ConnectionFailed
+from voicebackend.json_logs import described
 from voicebackend.retry import RetryPolicy, retrying
 from voicebackend.settings import Deployment
 from voicebackend.task_message import encode
 from voicebackend.tasks import Queue, Task, celery_settings
-from voicebackend.telemetry import described, inject
+from voicebackend.tracing import inject
 
 logger = logging.getLogger(__name__)
 

@@ -6,12 +6,14 @@ from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mappin
 from enum import StrEnum
 from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from voicebackend.config import PipelineType, invalid
+from voicebackend.consent import Consent
 from voicebackend.conversation import Conversation
 from voicebackend.errors import SessionNotActive
+from voicebackend.session_parts import MemoryConfig, OrchestrationConfig, RagConfig
 
 AgentCallback = Callable[[str], str | Awaitable[str] | Iterable[str] | AsyncIterable[str]]
 """Takes what the caller said; returns or yields what the agent says."""
@@ -124,6 +126,14 @@ Name = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[\w.:@+-]+$
 """An identifier that users choose: letters, digits and ``_ . : @ + -``."""
 
 
+_PARTS: Mapping[str, type[BaseModel]] = {
+    "memory_config": MemoryConfig,
+    "orchestration_config": OrchestrationConfig,
+    "rag_config": RagConfig,
+}
+"""What the fields of these names hold."""
+
+
 class _SessionFields(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -136,9 +146,14 @@ class _SessionFields(BaseModel):
     """Handed to the agent and the hooks; at most 16 KiB as JSON."""
     conversation: dict[str, JsonValue] = {}
     """Fields of ``conversation.Conversation`` that this session has otherwise than the backend: its greeting, say."""
+    consent: Consent | None = None
+    """What the person agreed to before, where policies ask for consent to keeping it."""
     memory_config: dict[str, JsonValue] = {}
+    """Fields of ``session_parts.MemoryConfig``, where the backend has a ``memory``."""
     orchestration_config: dict[str, JsonValue] = {}
+    """Fields of ``session_parts.OrchestrationConfig``, where the backend has an ``orchestrator``."""
     rag_config: dict[str, JsonValue] = {}
+    """Fields of ``session_parts.RagConfig``, where the backend has a ``retriever`` or a ``vector_store``."""
 
     @field_validator("conversation")
     @classmethod
@@ -146,7 +161,18 @@ class _SessionFields(BaseModel):
         Conversation().over(value)
         return value
 
-    @field_validator("connection_url", "memory_config", "orchestration_config", "rag_config")
+    @field_validator(*_PARTS)
+    @classmethod
+    def _part_fits(cls, value: dict[str, JsonValue], info: ValidationInfo) -> dict[str, JsonValue]:
+        try:
+            _PARTS[info.field_name or ""].model_validate(value)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise PydanticCustomError("part", "{where}: {why}", {"where": where, "why": first["msg"]}) from error
+        return value
+
+    @field_validator("connection_url")
     @classmethod
     def _not_supported(cls, value: Any) -> Any:
         """Refuse what nothing uses yet: to accept a value would be to ignore it."""
@@ -160,7 +186,7 @@ class Queueing(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    max_wait: Annotated[float, Field(ge=1, le=300)]
+    max_wait: Annotated[float, Field(ge=1, le=300, strict=True)]
     """Seconds, 1 to 300; then it fails with ``session_limit_exceeded``."""
 
 
@@ -203,21 +229,37 @@ class SessionConfig(_SessionFields):
         return self.model_copy(update=fresh)
 
 
+class Join(BaseModel):
+    """How a session's caller joins its room."""
+
+    url: str
+    token: Annotated[str, Field(repr=False)]
+    """For this room only, and for a short while; a fresh one comes with every look at the session."""
+
+
 class SessionView(BaseModel):
     """A session as the API shows it."""
 
     id: str
     state: SessionState
     user_id: str
+    pseudonym: str | None = None
+    """What traces call the user, as their ``user_id``; None of a caller who withholds their number."""
     provider: str
     transport: Transport
     pipeline_type: PipelineType
     persistence_status: PersistenceStatus
     agent: str | None = None
     metadata: dict[str, JsonValue] = {}
+    usage: dict[str, dict[str, dict[str, float]]] | None = None
+    """Once it is over: role (``call``, ``stt``, ``tts``, ``s2s``, ``model``), name, unit: the amount."""
+    cost: dict[str, JsonValue] | None = None
+    """Where the deployment has prices: ``currency``, ``total``, ``items``, ``unpriced``."""
     created_at: float
     """Seconds since the epoch."""
     ended_at: float | None = None
+    consent: dict[str, bool] = {}
+    """What was last said of consent, by class of data: that it is given, or not any more."""
     reason: str | None = None
     """Why it ended: ``closed``, ``hangup``, ``expired``, ``shutdown`` or an error code."""
     worker: str | None = None
@@ -226,6 +268,8 @@ class SessionView(BaseModel):
     """While it waits for a slot: its place, 1 is next."""
     queued_for_s: float | None = None
     """While it waits for a slot: seconds since it came."""
+    join: Join | None = None
+    """Of a session by ``webrtc``, for its owner, once its room is open."""
 
 
 class SessionCreated(SessionView):

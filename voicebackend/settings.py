@@ -49,6 +49,20 @@ class Deployment:
     """In front of every Redis key."""
     limits: Limits = field(default_factory=Limits)
     """What admission allows."""
+    telephony: Path | None = None
+    """File of trunks and routes; None where no telephone calls come in."""
+    retention: Path | None = None
+    """File of policies and of the store; None where nothing is kept but what Redis has for an hour."""
+    records_key: str = field(default="", repr=False)
+    """Wraps the keys of encrypted records, at least 32 bytes."""
+    prices: Path | None = None
+    """File of what engines and models cost; None where nobody reckons."""
+    webhooks: Path | None = None
+    """File of endpoints for webhooks, beside those of the API; None where there is none."""
+    private_webhooks: bool = False
+    """Whether webhooks may go to addresses of our own network, and without TLS: for development."""
+    remote_control: bool = False
+    """Whether Celery workers obey remote commands that change something, and Flower has its buttons."""
 
     @property
     def keys(self) -> Keys:
@@ -82,7 +96,8 @@ class Deployment:
             port=_port(get("VOICEBACKEND_PORT", str(DEFAULT_PORT))),
             public_url=get("VOICEBACKEND_PUBLIC_URL", ""),
             api_keys=_api_keys(get("VOICEBACKEND_API_KEYS", "")),
-            token_secret=_secret(get("VOICEBACKEND_TOKEN_SECRET", "")),
+            token_secret=_secret("VOICEBACKEND_TOKEN_SECRET", environ),
+            records_key=_secret("VOICEBACKEND_RECORDS_KEY", environ),
             agents=tuple(filter(None, (name.strip() for name in get("VOICEBACKEND_AGENTS", "").split(",")))),
             inline_tasks=get("VOICEBACKEND_INLINE_TASKS", "") == "1",
             home=Path(get("VOICEBACKEND_HOME", str(default.home))),
@@ -91,7 +106,15 @@ class Deployment:
                 tenant_sessions=get("VOICEBACKEND_TENANT_SESSIONS", "0"),
                 tenant_rate=get("VOICEBACKEND_TENANT_RATE", ""),
                 max_queued=get("VOICEBACKEND_MAX_QUEUED", str(default.limits.max_queued)),
+                tenant_minutes=get("VOICEBACKEND_TENANT_MINUTES", "0"),
+                request_rate=get("VOICEBACKEND_REQUEST_RATE", str(default.limits.request_rate)),
             ),
+            telephony=Path(get("VOICEBACKEND_TELEPHONY", "")) if get("VOICEBACKEND_TELEPHONY") else None,
+            retention=Path(get("VOICEBACKEND_RETENTION", "")) if get("VOICEBACKEND_RETENTION") else None,
+            prices=Path(get("VOICEBACKEND_PRICES", "")) if get("VOICEBACKEND_PRICES") else None,
+            webhooks=Path(get("VOICEBACKEND_WEBHOOKS", "")) if get("VOICEBACKEND_WEBHOOKS") else None,
+            private_webhooks=get("VOICEBACKEND_PRIVATE_WEBHOOKS", "") == "1",
+            remote_control=get("VOICEBACKEND_REMOTE_CONTROL", "") == "1",
         )
 
     def to_env(self) -> dict[str, str]:
@@ -105,6 +128,7 @@ class Deployment:
             "VOICEBACKEND_PUBLIC_URL": self.public_url,
             "VOICEBACKEND_API_KEYS": ",".join(f"{tenant}:{key}" for key, tenant in self.api_keys.items()),
             "VOICEBACKEND_TOKEN_SECRET": self.token_secret,
+            "VOICEBACKEND_RECORDS_KEY": self.records_key,
             "VOICEBACKEND_AGENTS": ",".join(self.agents),
             "VOICEBACKEND_INLINE_TASKS": "1" if self.inline_tasks else "",
             "VOICEBACKEND_HOME": str(self.home),
@@ -112,6 +136,14 @@ class Deployment:
             "VOICEBACKEND_TENANT_SESSIONS": str(self.limits.tenant_sessions),
             "VOICEBACKEND_TENANT_RATE": str(self.limits.tenant_rate),
             "VOICEBACKEND_MAX_QUEUED": str(self.limits.max_queued),
+            "VOICEBACKEND_TENANT_MINUTES": str(self.limits.tenant_minutes),
+            "VOICEBACKEND_REQUEST_RATE": str(self.limits.request_rate),
+            "VOICEBACKEND_TELEPHONY": str(self.telephony or ""),
+            "VOICEBACKEND_RETENTION": str(self.retention or ""),
+            "VOICEBACKEND_PRICES": str(self.prices or ""),
+            "VOICEBACKEND_WEBHOOKS": str(self.webhooks or ""),
+            "VOICEBACKEND_PRIVATE_WEBHOOKS": "1" if self.private_webhooks else "",
+            "VOICEBACKEND_REMOTE_CONTROL": "1" if self.remote_control else "",
         }
 
 
@@ -134,14 +166,15 @@ def _redis(environ: Mapping[str, str], variable: str, *, cluster: bool = False) 
 
 
 def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65535:  # noqa: PLR2004 - the last port
+    if not (text.isascii() and text.isdecimal() and int(text[:6]) <= 65535):  # noqa: PLR2004 - the last port
         raise _invalid("VOICEBACKEND_PORT", "a number from 0 to 65535")
     return int(text)
 
 
-def _secret(text: str) -> str:
+def _secret(variable: str, environ: Mapping[str, str]) -> str:
+    text = environ.get(variable, "")
     if text and len(text.encode()) < 32:  # noqa: PLR2004 - RFC 7518, section 3.2
-        raise _invalid("VOICEBACKEND_TOKEN_SECRET", "at least 32 bytes")
+        raise _invalid(variable, "at least 32 bytes")
     return text
 
 

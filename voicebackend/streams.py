@@ -14,6 +14,7 @@ from enum import IntEnum
 from typing import Any, NamedTuple
 
 from voicebackend.errors import InvalidFormat
+from voicebackend.strict_json import read_json
 
 VERSION = 1
 FIELD = b"b"
@@ -33,6 +34,8 @@ STREAM_TTL_S = 60
 NO_SESSION = "0" * 32
 """In frames that belong to no session."""
 
+_MAX_ID = 41
+"""Characters in an entry's id: two numbers of 64 bits."""
 _HEADER = struct.Struct("<BH")
 _FRAME = struct.Struct("<16sBBIIIQQI")
 
@@ -53,13 +56,19 @@ class Kind(IntEnum):
     PLAYED = 6
     """Playout acknowledgement; JSON ``{ms}`` of ``turn``; ``{final}`` where a pause or clear has stopped it."""
     DTMF = 7
-    """A key; JSON ``{digit}``."""
+    """A key; JSON ``{sealed}``, see ``voicebackend.sealing``; ``{masked}`` once it came in sensitive mode."""
     PLAY = 8
     """Audio from the application to the caller: 16 kHz PCM."""
     HOLD = 9
     """The caller is put on hold, or taken off it; JSON ``{on}``."""
     PLAYOUT = 10
     """How far playout is, answering ``ADOPT``; JSON ``{turn, received_ms, played_ms, paused, sample_rate, inbox}``."""
+    SWAP = 11
+    """Change the session's provider or engines; JSON ``{id}`` and what a ``SwapRequest`` names."""
+    TEXT = 12
+    """What the caller typed, UTF-8."""
+    SAY = 13
+    """Words for the caller; JSON ``{text, end}``: with ``end``, a reason, the session ends once they were heard."""
     AGENT_STARTED = 16
     """An agent's task claimed (``turn``, ``attempt``)."""
     AGENT_DELTA = 17
@@ -68,6 +77,8 @@ class Kind(IntEnum):
     """The agent finished; ``seq`` is the number of deltas."""
     AGENT_FAILED = 19
     """The agent failed; JSON ``{code, message}``."""
+    AGENT_COLLECT = 20
+    """The agent asks for keys; JSON of a ``CollectDigits``."""
     AUDIO_OUT = 32
     """Agent audio at the caller's rate; ``turn``, and ``seq`` counting up within the epoch."""
     EVENT = 33
@@ -92,7 +103,7 @@ class EntryId(NamedTuple):
         """Read ``ms-seq``; raises InvalidFormat."""
         text = raw.decode("ascii", "replace") if isinstance(raw, bytes) else raw
         ms, _, seq = text.partition("-")
-        if not (ms.isdecimal() and seq.isdecimal()):
+        if not (text.isascii() and ms.isdecimal() and seq.isdecimal() and len(text) <= _MAX_ID):
             raise InvalidFormat("entry_id", "an entry's id is two numbers with a dash between them")
         return cls(int(ms), int(seq))
 
@@ -132,12 +143,12 @@ class Frame(NamedTuple):
         """Return the payload as a mapping.
 
         Raises:
-            InvalidFormat: it is not a JSON object.
+            InvalidFormat: it is not a JSON object, or a name stands twice in one.
 
         """
         try:
-            data = json.loads(self.payload)
-        except ValueError as error:
+            data = read_json(self.payload, op="frame")
+        except (ValueError, RecursionError) as error:
             raise InvalidFormat("frame", f"{self.kind.name}: payload is not JSON") from error
         if not isinstance(data, dict):
             raise InvalidFormat("frame", f"{self.kind.name}: payload is not a JSON object")

@@ -10,6 +10,8 @@ import os
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # sessions share the cores: before numpy is imported
 
 import argparse
+import asyncio
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -51,10 +53,23 @@ def _supervisor(settings: SupervisorSettings) -> Callable[[BackendConfig], Abstr
     return lambda _: supervise(settings, Deployment.from_env())
 
 
-def _alone(config: BackendConfig) -> AbstractAsyncContextManager[Any]:
+@asynccontextmanager
+async def _alone(config: BackendConfig) -> AsyncIterator[None]:
+    """Run a worker that ends itself where it is asked to: whatever started the process starts it again."""
     from worker.service import serve
 
-    return serve(config, Deployment.from_env())
+    async with serve(config, Deployment.from_env()) as running:
+        relief = asyncio.create_task(running.relieved.wait(), name="relief")
+        relief.add_done_callback(_end)
+        try:
+            yield
+        finally:
+            relief.cancel()
+
+
+def _end(relief: asyncio.Task[Any]) -> None:
+    if not relief.cancelled():
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 @asynccontextmanager
@@ -66,7 +81,7 @@ async def _supervised(config: BackendConfig, fd: int, settings_of: Callable[[], 
     async with Heart(fd) as heart:
         with heart.tells_hopeless():
             async with serve(config, Deployment.from_env(), settings=settings_of()) as running:
-                heart.is_ready(lambda: running.sessions_started)
+                heart.is_ready(lambda: running.sessions_started, running.relieved.is_set)
                 yield
 
 

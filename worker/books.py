@@ -11,7 +11,7 @@ from voicebackend.errors import VoiceBackendError
 from voicebackend.events import Ended
 from voicebackend.session import SessionState
 from voicebackend.tasks import SESSIONS_REPORT
-from voicebackend.telemetry import error_code
+from voicebackend.tracing import error_code
 from worker.lane import Lane
 from worker.services import Services
 from worker.session_log import SessionLog

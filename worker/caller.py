@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from enum import StrEnum
 
+from voicebackend.errors import InvalidFormat
 from voicebackend.record import RESUME_S
+from voicebackend.sealing import Seal
 from voicebackend.session import SessionState
 from voicebackend.streams import Frame, Kind
+from voicebackend.telemetry import keys_pressed
 from worker.books import Books
 from worker.lane_frames import LaneFrames
 from worker.link import Attachment, GatewayLink
 from worker.pipelines.own import Resumable
 from worker.session_log import SessionLog
+
+logger = logging.getLogger(__name__)
 
 CONNECT_S = 60.0
 """Seconds that a ready session waits for its caller."""
@@ -36,10 +42,17 @@ class Caller:
     """One session's."""
 
     def __init__(
-        self, link: GatewayLink, frames: LaneFrames, log: SessionLog, books: Books, on_progress: Callable[[], None]
+        self,
+        link: GatewayLink,
+        frames: LaneFrames,
+        log: SessionLog,
+        books: Books,
+        on_progress: Callable[[], None],
+        *,
+        seal: Seal,
     ) -> None:
         self._link, self._frames, self._log, self._books = link, frames, log, books
-        self._on_progress, self._now = on_progress, asyncio.get_running_loop().time
+        self._on_progress, self._seal, self._now = on_progress, seal, asyncio.get_running_loop().time
         self.deadline: float | None = self._now() + CONNECT_S
         """When the session ends if no caller comes, in seconds of the loop's clock; None while one is there."""
 
@@ -56,12 +69,25 @@ class Caller:
                 pipeline.hold(bool(frame.json().get("on")))
                 self._on_progress()
             case Kind.DTMF if self._frames.is_attached(frame):
-                digit = str(frame.json().get("digit", ""))
-                await self._books.note(self._log.append({"type": "dtmf", "digit": digit}))
-                pipeline.dtmf(digit)
+                await self._pressed(pipeline, frame)
             case _:
                 pass
         return ""
+
+    async def _pressed(self, pipeline: Resumable, frame: Frame) -> None:
+        """Take a key; of one that came in sensitive mode, the log hears nothing."""
+        told = frame.json()
+        try:
+            digit = self._seal.open(str(told["sealed"])) if "sealed" in told else str(told.get("digit", ""))
+        except InvalidFormat:
+            logger.exception("a key was not readable: do all processes have the same VOICEBACKEND_TOKEN_SECRET?")
+            return
+        masked = bool(told.get("masked"))
+        keys_pressed.add(1, {"masked": masked or pipeline.masked})
+        if not (masked or pipeline.masked):
+            await self._books.note(self._log.append({"type": "dtmf", "digit": digit}))
+        if pipeline.masked or not masked:  # else it came too late for what it was meant for
+            pipeline.dtmf(digit)
 
     async def _attach(self, pipeline: Resumable, frame: Frame) -> None:
         if self._frames.is_attached(frame):

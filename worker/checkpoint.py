@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal, Self
 
 from pydantic import Base64Bytes, Field, TypeAdapter, ValidationError
@@ -20,12 +20,14 @@ _START = EntryId()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttachmentSnapshot:
-    """The caller's socket."""
+    """The caller's socket, or stay in a room."""
 
     id: int
     inbox: str
     sample_rate: Annotated[int, Field(gt=0)]
     """Hz."""
+    heard: tuple[int, float] = (0, 0.0)
+    """In a room, which goes with its worker: a turn, and the milliseconds of it that were heard."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,8 @@ class SessionSnapshot:
     """When the session ends if no caller comes; seconds of the loop's clock."""
     reported: str = ""
     """The state that the log was told last."""
+    usage: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
+    """What was used by then, as ``Meter`` counts it."""
     frames: Base64Bytes = b""
     """A bundle of control frames that came and were not handled yet."""
     dialogue: DialogueSnapshot | None = None

@@ -40,11 +40,11 @@ class GatewayWatch:
 
     async def look(self) -> None:
         """Detach the sessions whose gateway's inbox is missing for the second time: their callers may come back."""
-        attached = [(runner, runner.attachment) for runner in self._runners()]
-        inboxes = {at.inbox for _, at in attached if at is not None}
+        attached = [(runner, at) for runner in self._runners() if (at := runner.attachment) is not None and at.inbox]
+        inboxes = {at.inbox for _, at in attached}
         missing = frozenset([inbox for inbox in inboxes if not await self._redis.exists(self._keys.inbox(inbox))])
         for runner, at in attached:
-            if at is not None and at.inbox in missing & self._missing:
+            if at.inbox in missing & self._missing:
                 logger.warning("gateway is gone", extra={"session_id": runner.record.id, "inbox": at.inbox})
                 payload = json_payload({"stopped": False})
                 runner.deliver(Frame(session=runner.record.id, kind=Kind.DETACH, payload=payload, attachment=at.id))

@@ -6,9 +6,10 @@ import asyncio
 import logging
 from collections import deque
 
-from voicebackend.streams import EntryId, Frame, Kind, decode_bundle, encode_bundle
-from voicebackend.telemetry import throughput_bytes
+from voicebackend.streams import EntryId, Frame, Kind, decode_bundle, encode_bundle, json_payload
+from voicebackend.telemetry import count_audio
 from worker.checkpoint import SessionSnapshot
+from worker.heard_audio import HeardAudio
 from worker.link import GatewayLink
 from worker.marks import Marks
 from worker.pipelines.own import Resumable
@@ -24,12 +25,14 @@ MAX_CARRIED = 32
 MAX_EARLY = 20_000
 """Frames that wait for a restored pipeline at most: all that a lane keeps, and more."""
 
+ON_THE_WAY_MS = 300.0
+"""Of what a room counted as heard, that may have been lost on its way when its worker went: rather twice than never."""
 ADOPT_S = 2.0
 """Seconds that a gateway has to tell how far playout is; then what the checkpoint has as sent counts as received."""
 
 
 class LaneFrames:
-    """One session's; ``deliver`` never waits. Frames wait for a pipeline that is being restored, and for no other."""
+    """One session's; ``deliver`` never waits. Frames wait for a pipeline that is being restored or swapped in."""
 
     def __init__(self, link: GatewayLink, restored: SessionSnapshot | None) -> None:
         self._link = link
@@ -41,7 +44,7 @@ class LaneFrames:
         """The socket whose ``ATTACH`` waits to be handled."""
         self._ahead: deque[tuple[Frame, EntryId]] = deque(maxlen=MAX_EARLY)
         """Its audio."""
-        self._marks = Marks()
+        self._marks, self._audio_heard = Marks(), HeardAudio(lambda: 0)
         self._last_word = (0, 0)
         """Attachment and number of the last frame from a socket that was no audio."""
         self.position = self._handled = EntryId()
@@ -50,6 +53,8 @@ class LaneFrames:
         """Of a restored session, until the first audio that it hears again."""
         self._standing: asyncio.Future[Standing] = asyncio.get_running_loop().create_future()
         """What the gateway tells of its playout, when it is asked."""
+        self.heard = (0, 0.0)
+        """The turn of which it was last told how much was heard, and the milliseconds."""
         if restored is not None:
             self._restore(restored)
 
@@ -57,6 +62,10 @@ class LaneFrames:
         self.position = self._handled = restored.position
         self._replay_from = restored.replay_from
         self._last_seq, self._heard_seq = restored.audio_seq, restored.heard_seq
+        if restored.attachment is not None and not restored.attachment.inbox:
+            self.heard = turn, ms = restored.attachment.heard
+            heard_ms = max(0.0, ms - ON_THE_WAY_MS)
+            self._standing.set_result(Standing(turn=turn, received_ms=heard_ms, played_ms=heard_ms, paused=False))
         for frame in decode_bundle(restored.frames) if restored.frames else []:
             self._control.put_nowait(frame)
             self._awaited = frame.attachment if frame.kind is Kind.ATTACH else self._awaited
@@ -78,6 +87,24 @@ class LaneFrames:
     def begin(self, pipeline: Resumable) -> None:
         """Give the pipeline its frames from now on, and first those that waited for it."""
         self._pipeline = pipeline
+        self._audio_heard = HeardAudio(lambda: pipeline.needs_from)
+        self._take_early()
+
+    def hold(self) -> None:
+        """Let frames wait from now on, until ``swap``: none may reach a pipeline of which a snapshot was taken."""
+        self._early = []
+
+    def swap(self, pipeline: Resumable, seq: int) -> None:
+        """Give another pipeline its frames: the caller's audio behind this number again, what waited, and the rest."""
+        at = self._link.attachment
+        again = self._audio_heard.after(0 if at is None else at.id, seq)
+        self._pipeline, self._marks = pipeline, Marks()
+        self._audio_heard = HeardAudio(lambda: pipeline.needs_from)
+        for frame, entry in again:
+            self._hear(pipeline, frame, entry, again=True)
+        self._take_early()
+
+    def _take_early(self) -> None:
         early, self._early = self._early, None
         for frame, entry in early or ():
             self._take(frame, entry)
@@ -129,6 +156,11 @@ class LaneFrames:
         following = self._ahead[0][1] if self._ahead else self.position
         return (following if self._replay_from is None else self._replay_from), self._last_seq
 
+    def entry_of(self, number: int) -> EntryId | None:
+        """Return the entry in which a numbered frame of audio lies, if that is known."""
+        mark = self._marks.of(number)
+        return None if mark is None else mark.entry
+
     @property
     def heard_seq(self) -> int:
         """The last number of audio that was taken."""
@@ -147,19 +179,35 @@ class LaneFrames:
                 self._audio(frame, entry)
             case _ if handled:
                 pass
-            case Kind.ATTACH | Kind.DETACH | Kind.CLOSE | Kind.HOLD | Kind.DTMF if not self._is_repeat(frame):
+            case Kind.ATTACH | Kind.DETACH | Kind.CLOSE | Kind.HOLD | Kind.DTMF | Kind.SWAP if not self._is_repeat(
+                frame
+            ):
                 if frame.kind is Kind.ATTACH and not self.is_attached(frame):
                     self._awaited = frame.attachment
-                self.queue(frame)
-            case Kind.AGENT_STARTED | Kind.AGENT_DELTA | Kind.AGENT_DONE | Kind.AGENT_FAILED if pipeline:
+                self.queue(self._marked(frame))
+            case Kind.AGENT_STARTED | Kind.AGENT_DELTA | Kind.AGENT_DONE | Kind.AGENT_FAILED | Kind.AGENT_COLLECT if (
+                pipeline
+            ):
                 pipeline.agent_frame(frame)
             case Kind.PLAY if pipeline:
                 pipeline.say(frame.payload)
+            case Kind.SAY if pipeline:
+                told = frame.json()
+                pipeline.announce(str(told.get("text", "")), end=str(told.get("end", "")))
+            case Kind.TEXT if pipeline:
+                pipeline.typed(frame.payload.decode("utf-8", "replace"))
             case Kind.PLAYED if pipeline and self.is_attached(frame):
                 told = frame.json()
-                pipeline.played(frame.turn, float(told.get("ms", 0)), final=bool(told.get("final")))
+                self.heard = frame.turn, float(told.get("ms", 0))
+                pipeline.played(*self.heard, final=bool(told.get("final")))
             case _:
                 pass
+
+    def _marked(self, frame: Frame) -> Frame:
+        """Return a key with a mark if it came in sensitive mode: that may be over when it is handled."""
+        if frame.kind is not Kind.DTMF or self._pipeline is None or not self._pipeline.masked:
+            return frame
+        return frame._replace(payload=json_payload({**frame.json(), "masked": True}))
 
     def _audio(self, frame: Frame, entry: EntryId) -> None:
         if frame.attachment == self._awaited != 0 and not self.is_attached(frame):
@@ -168,9 +216,13 @@ class LaneFrames:
         if self._pipeline is None or frame.seq <= self._last_seq or not self.is_attached(frame):
             return  # a repeat, or from a socket that another has replaced
         self._last_seq, self._replay_from = frame.seq, None
+        count_audio(len(frame.payload), "in", frame.session)
+        self._hear(self._pipeline, frame, entry, again=frame.seq <= self._heard_seq and entry <= self._handled)
+
+    def _hear(self, pipeline: Resumable, frame: Frame, entry: EntryId, *, again: bool) -> None:
         self._marks.note(entry, frame.seq)
-        throughput_bytes.add(len(frame.payload), {"direction": "in"})
-        self._pipeline.push(frame.payload, again=frame.seq <= self._heard_seq and entry <= self._handled)
+        self._audio_heard.note(frame, entry)
+        pipeline.push(frame.payload, again=again)
 
     def _is_repeat(self, frame: Frame) -> bool:
         """Tell whether a socket's word came before: it is sent again when nobody knows whether it arrived."""

@@ -70,13 +70,13 @@ class Load:
         """Tell whether it took new sessions when it was measured last."""
         return self._admitting
 
-    def measure(self) -> Measured:
-        """Return the load now; the CPU since the call before."""
+    def measure(self, *, idle: bool) -> Measured:
+        """Return the load now; the CPU since the call before. ``idle``: the process has no session."""
         cpu_s, at = time.process_time(), time.monotonic()
         share = (cpu_s - self._cpu_s) / (at - self._at) if at > self._at else 0.0
         self._cpu_s, self._at = cpu_s, at
         lag_ms = self.lag_ms
-        self._admitting = admits(lag_ms, self._admitting)
+        self._admitting = admits(lag_ms, self._admitting, idle=idle)
         return Measured(lag_ms=lag_ms, cpu=share, rss_mb=rss_mb(), admitting=self._admitting)
 
 
@@ -89,6 +89,11 @@ def rss_mb() -> float:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
-def admits(lag_p95_ms: float, admitting: bool) -> bool:
-    """Tell whether a worker takes new sessions, by p95 of its event loop's lag and whether it took them so far."""
+def admits(lag_p95_ms: float, admitting: bool, *, idle: bool) -> bool:
+    """Tell whether a worker takes new sessions, by p95 of its event loop's lag and whether it took them so far.
+
+    One that has none takes one: it is not its own work that holds it up, and a call that stutters is better than none.
+    """
+    if idle:
+        return True
     return lag_p95_ms <= LAG_CLOSES_MS if admitting else lag_p95_ms < LAG_OPENS_MS

@@ -121,6 +121,7 @@ def _said(snapshot: SessionSnapshot, turn: int, entry: Mapping[str, Any], now: f
         answer=None,
         guess=guess,
         turn=max(dialogue.turn, turn),
+        keypad=dialogue.keypad and dialogue.keypad.over(),
     )
     seq = int(entry.get("audio_seq", 0))
     attached = snapshot.attachment is not None and entry.get("attachment") == snapshot.attachment.id

@@ -15,6 +15,7 @@ from voicebackend._wire import Wire
 from voicebackend.channel import Sender
 from voicebackend.config import BackendConfig
 from voicebackend.config_watch import ConfigWatch
+from voicebackend.deployment_secret import token_secret
 from voicebackend.publisher import Publisher, publisher_for
 from voicebackend.settings import Deployment
 from worker.engines import EnginePool
@@ -91,11 +92,13 @@ async def _open(
     services = Services(
         state=state,
         wire=Wire(state),
+        audio=Wire(audio),
         sender=Sender(client(deployment.audio_url, timeout_s=HOT_TIMEOUT_S, max_connections=2)),
         publisher=publisher,
         engines=await stack.enter_async_context(EnginePool()),
         keys=keys,
         load=Load(),
+        secret=await token_secret(state, deployment),
         remote=remote,
     )
     worker = Worker(

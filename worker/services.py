@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from redis.asyncio import Redis
@@ -25,12 +25,16 @@ class Services:
     state: Redis
     wire: Wire
     """``state`` too, for what every turn writes."""
+    audio: Wire
+    """``audio``, for what a turn's task is to find there."""
     sender: Sender
     publisher: Publisher
     engines: EnginePool
     keys: Keys
     load: Load
     """How loaded this process is: it takes no new sessions while its event loop lags."""
+    secret: str = field(repr=False)
+    """The deployment's, which seals what callers press."""
     remote: Any = None
     """Calls to objects in the embedding process, if there is one."""
 

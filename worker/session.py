@@ -5,32 +5,37 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
+from opentelemetry.trace import SpanKind
+
+from providers.failover.closings import Closings
 from voicebackend.config import BackendConfig
-from voicebackend.errors import ErrorCode, OperationTimeout, VoiceBackendError
+from voicebackend.errors import ErrorCode, VoiceBackendError
 from voicebackend.events import Ended, Error
-from voicebackend.record import SessionRecord
+from voicebackend.record import RESUME_S, SessionRecord
+from voicebackend.sealing import Seal
 from voicebackend.session import SessionState
 from voicebackend.streams import EntryId, Frame, Kind
-from voicebackend.telemetry import attached, measured, sessions_active, sessions_total
+from voicebackend.telemetry import measured
 from worker.books import Books
 from worker.caller import CONNECT_S, Caller, Reason
-from worker.checkpoint import AttachmentSnapshot, SessionSnapshot, decode, encode
+from worker.checkpoint import SessionSnapshot, decode, encode
 from worker.lane import Lane
 from worker.lane_frames import LaneFrames
 from worker.link import Attachment, GatewayLink
 from worker.opening import open_pipeline
 from worker.pipelines.own import Resumable
-from worker.recovery import recovered
 from worker.services import Services
 from worker.session_log import SessionLog
+from worker.session_room import SessionRoom
+from worker.session_trace import is_ready, traced
+from worker.snapshots import Snapshots
+from worker.swap import Running, Swap
 
 logger = logging.getLogger(__name__)
 
-OPEN_S = 20.0
-"""Seconds that a pipeline has to open."""
 CLOSE_S = 5.0
 """Seconds that a pipeline has to close."""
 _START = EntryId()
@@ -57,11 +62,12 @@ class SessionRunner:
         """
         self.record, self._config, self.lane, self._services = record, config, lane, services
         self._link = GatewayLink(record.id, lane, services.sender, services.keys)
-        self._log = SessionLog(services.wire, services.keys, record.id)
+        self._log = SessionLog(services.wire, services.keys, record.id, lane)
         self._books = Books(record.id, self._log, services, lane)
+        self._room = SessionRoom(record, config, lane, services, self._link)
         self._restored, self._taken = None if restored is None else decode(restored), restored
         if self._restored is not None and (at := self._restored.attachment) is not None:
-            self._link.attach(Attachment(id=at.id, inbox=at.inbox, sample_rate=at.sample_rate))
+            self._link.attach(Attachment.of(at))
         self._frames = LaneFrames(self._link, self._restored)
         self._opened: Resumable | None = None
         self._pipeline: Resumable | None = None
@@ -69,9 +75,15 @@ class SessionRunner:
         self.settled = asyncio.Event()
         """Set once it goes on here, or has ended."""
         self._now = asyncio.get_running_loop().time
-        self._clock_ms = round((clock() - self._now()) * 1000, 1)
         self._due = partial(lane.due, record.id)
-        self._caller = Caller(self._link, self._frames, self._log, self._books, self._due)
+        seal = Seal(services.secret, record.id)
+        self._caller = Caller(self._link, self._frames, self._log, self._books, self._due, seal=seal)
+        self._snapshots = Snapshots(
+            record.id, services, self._link, frames=self._frames, log=self._log, caller=self._caller, clock=clock
+        )
+        self._closings = Closings()
+        common = services, lane, self._link, self._log, self._frames, self._snapshots
+        self._swap = Swap(Running(*common, self._begin, self._closings), config)
         self._reason: str = ""
         self._abandoned = False
         self._task: asyncio.Task[None] | None = None
@@ -89,7 +101,7 @@ class SessionRunner:
         """Where it stands in its life: ``ending`` as soon as it will not go on here."""
         if self._reason or self._abandoned:
             return SessionState.ENDING
-        if self._pipeline is None and self._restored is None:
+        if self._opened is None and self._restored is None:
             return SessionState.STARTING
         return SessionState.READY if self._link.attachment is None else SessionState.ACTIVE
 
@@ -116,7 +128,7 @@ class SessionRunner:
         """Return what another worker needs to go on, if that has changed; None if not, or if there is nothing yet."""
         if self._pipeline is None or self._reason or self._abandoned:
             return None
-        taken = encode(self._snapshot(self._pipeline))
+        taken = encode(self._snapshots.take(self._pipeline))
         if taken == self._taken:
             return None
         self._taken = taken
@@ -141,24 +153,18 @@ class SessionRunner:
     async def run(self) -> None:
         """Live until the end; every error ends here."""
         self._task = asyncio.current_task()
-        with attached(self.record.traceparent):
-            labels = {"provider": self.record.provider}
-            sessions_total.add(1, labels)
-            sessions_active.add(1, labels)
+        with traced(self.record):
             failure: VoiceBackendError | None = None
             try:
                 failure = await self._live()
             finally:
                 self.settled.set()
-                sessions_active.add(-1, labels)
                 await self._end(failure)
 
     async def _live(self) -> VoiceBackendError | None:
         record = self.record
         try:
-            with measured(
-                "session", provider=record.provider, session_id=record.id, pipeline_type=str(record.pipeline_type)
-            ):
+            with measured("session", provider=record.provider, kind=SpanKind.CONSUMER):
                 if self._restored is None:
                     await self._open()
                 else:
@@ -177,35 +183,39 @@ class SessionRunner:
 
     async def _open(self) -> None:
         pipeline = self._opened = await self._open_pipeline(None)
+        await self._room.open()
         await self._books.ready()
         self._begin(pipeline)
         self._frames.begin(pipeline)
         self._caller.deadline = self._now() + CONNECT_S
+        is_ready(self.record)
         logger.info("session ready", extra={"session_id": self.record.id, "lane": self.lane.number})
 
     async def _open_pipeline(self, restored: SessionSnapshot | None) -> Resumable:
-        try:
-            async with asyncio.timeout(OPEN_S):
-                return await open_pipeline(
-                    self.record,
-                    self._config,
-                    self._services,
-                    link=self._link,
-                    log=self._log,
-                    restored=None if restored is None else restored.dialogue,
-                )
-        except TimeoutError as error:
-            raise OperationTimeout("session", "the pipeline did not open in time") from error
+        dialogue = None if restored is None else restored.dialogue
 
-    def _begin(self, pipeline: Resumable) -> None:
+        def opening(record: SessionRecord) -> Awaitable[Resumable]:
+            return open_pipeline(
+                record, self._config, self._services,
+                link=self._link, log=self._log, closings=self._closings, restored=dialogue,
+            )  # fmt: skip
+
+        self.record, pipeline = await self._swap.opened(self.record, opening)
+        return pipeline
+
+    def _begin(self, pipeline: Resumable | None) -> None:
+        """Run this pipeline; None between two of them, while no checkpoint is taken."""
         self._pipeline = pipeline
-        pipeline.on_progress, pipeline.place_of = self._due, self._place_of
+        if pipeline is None:
+            return
+        self._opened = pipeline
+        self._snapshots.serve(pipeline, self._due)
         self._due()
 
     async def _restore(self, taken: SessionSnapshot) -> None:
         """Go on where another worker was."""
         self._link.adopt()
-        snapshot = await self._recovered(taken)
+        snapshot = await self._snapshots.recovered(taken)
         self._caller.deadline = snapshot.deadline
         self._frames.skip_audio(snapshot.audio_seq)
         pipeline = self._opened = await self._open_pipeline(snapshot)
@@ -217,51 +227,27 @@ class SessionRunner:
             await self.lane.secure(self.record.id)  # the next one cannot tell our audio from the one's before
         self._frames.begin(pipeline)
         pipeline.heard_again()
+        if (at := self._link.attachment) is not None and not at.inbox:
+            pipeline.left()  # with the room of the one before; ours is another stay
+            self._caller.deadline = self._now() + RESUME_S
+        await self._room.open()
         extra = {"session_id": self.record.id, "lane": self.lane.number, "told": standing is not None}
         logger.info("session restored", extra=extra)
-
-    async def _recovered(self, taken: SessionSnapshot) -> SessionSnapshot:
-        """Return the checkpoint on our clock, with what the log and the turn's hash know beyond it."""
-        snapshot = taken.shifted((taken.clock_ms - self._clock_ms) / 1000)
-        services = self._services
-        turn_key = partial(services.keys.turn, self.record.id)
-        return await recovered(snapshot, self._log, services.wire, turn_key, now=self._now())
-
-    def _snapshot(self, pipeline: Resumable) -> SessionSnapshot:
-        dialogue = pipeline.snapshot()
-        replay_from, audio_seq = self._frames.place(dialogue.ear.first)
-        at = self._link.attachment
-        return SessionSnapshot(
-            version=1,
-            position=self._frames.position,
-            replay_from=replay_from,
-            clock_ms=self._clock_ms,
-            log_position=self._log.position,
-            attachment=None if at is None else AttachmentSnapshot(id=at.id, inbox=at.inbox, sample_rate=at.sample_rate),
-            audio_seq=audio_seq,
-            heard_seq=self._frames.heard_seq,
-            deadline=self._caller.deadline and round(self._caller.deadline, 2),
-            frames=self._frames.waiting(),
-            dialogue=dialogue,
-        )
-
-    def _place_of(self, number: int) -> dict[str, int]:
-        """Return what the log is to say of how far the caller was heard."""
-        at = self._link.attachment
-        return {} if at is None or not number else {"attachment": at.id, "audio_seq": self._frames.place(number)[1] + 1}
 
     # ------------------------------------------------------------ the call
 
     async def _converse(self) -> None:
         """Handle what comes until something ends the session."""
-        assert self._pipeline is not None  # noqa: S101 - after _open
-        ended = asyncio.create_task(self._pipeline.wait(), name=f"pipeline-{self.record.id}")
-        try:
-            while not self._reason:
-                await self._next(self._pipeline, ended)
-        finally:
-            ended.cancel()
-            await asyncio.gather(ended, return_exceptions=True)
+        while not self._reason:
+            pipeline = self._pipeline
+            assert pipeline is not None  # noqa: S101 - after _open, and after each swap
+            ended = asyncio.create_task(self._room.ended(pipeline), name=f"pipeline-{self.record.id}")
+            try:
+                while not self._reason and self._pipeline is pipeline:
+                    await self._next(pipeline, ended)
+            finally:
+                ended.cancel()
+                await asyncio.gather(ended, return_exceptions=True)
 
     async def _next(self, pipeline: Resumable, ended: asyncio.Task[str]) -> None:
         """Handle one control frame, or the end."""
@@ -274,27 +260,39 @@ class SessionRunner:
                 getting.cancel()
         if getting in done:
             self._frames.handling()
-            reason = await self._caller.handle(pipeline, getting.result())
-            self._reason = self._reason or reason
+            await self._handle(pipeline, getting.result())
         elif ended in done:
-            self._reason = ended.result()
+            try:
+                self._reason = ended.result()
+            except VoiceBackendError as failure:
+                self.record = await self._swap.failed(self.record, pipeline, failure)
         else:
             self._reason = Reason.HANGUP if pipeline.greeted else Reason.EXPIRED
+
+    async def _handle(self, pipeline: Resumable, frame: Frame) -> None:
+        if frame.kind is Kind.SWAP:
+            self.record = await self._swap.asked(self.record, pipeline, frame)
+        else:
+            reason = await self._caller.handle(pipeline, frame)
+            self._reason = self._reason or reason
 
     # ------------------------------------------------------------ the end
 
     async def _end(self, failure: VoiceBackendError | None) -> None:
         reason = self._reason = str(failure.code) if failure else self._reason or str(ErrorCode.CONTEXT_CANCELED)
-        if self._opened is not None:
-            try:
-                async with asyncio.timeout(CLOSE_S):
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                if self._opened is not None:
                     await (self._opened.abandon() if self._abandoned else self._opened.aclose())
-            except Exception:
-                logger.exception("pipeline did not close", extra={"session_id": self.record.id})
+                await self._closings.wait()
+        except Exception:
+            logger.exception("pipeline did not close", extra={"session_id": self.record.id})
         if self._abandoned:
+            await self._room.aclose(over=False)
             return
         if failure is not None:
             self._link.event(Error(code=failure.code, message=failure.message))
         self._link.event(Ended(reason=reason))
+        await self._room.aclose(over=True)
         await self._books.close(SessionState.FAILED if failure else SessionState.ENDED, reason)
         logger.info("session ended", extra={"session_id": self.record.id, "reason": reason})

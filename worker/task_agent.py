@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from redis.asyncio import Redis
 
 from voicebackend._wire import Wire
+from voicebackend.digits import Collected, Sealing
 from voicebackend.keys import Keys
 from voicebackend.publisher import Publisher
 from worker.agent_tasks import AgentTasks, Attempts
@@ -16,20 +19,37 @@ class TaskAgent:
     """Asks one session's agent."""
 
     def __init__(
-        self, session: str, *, publisher: Publisher, state: Redis | Wire, keys: Keys, timeout_s: float
+        self,
+        session: str,
+        *,
+        publisher: Publisher,
+        state: Redis | Wire,
+        keys: Keys,
+        timeout_s: float,
+        seal: Sealing,
+        audio: Wire | None = None,
     ) -> None:
-        self._tasks = AgentTasks(session, publisher=publisher, state=state, keys=keys, timeout_s=timeout_s)
-        self._attempts = Attempts(turn=0)
+        """``audio``: that role, where the agent is brought the caller's voice."""
+        self._tasks = AgentTasks(session, publisher=publisher, state=state, keys=keys, timeout_s=timeout_s, audio=audio)
+        self.seal, self._attempts = seal, Attempts(turn=0)
         self._latest: TaskQuestion | None = None
 
-    def ask(self, turn: int, transcript: str, *, speculative: bool = False) -> TaskQuestion:
+    def ask(self, turn: int, transcript: str, *, voice: bytes = b"", speculative: bool = False) -> TaskQuestion:
         """Return the question; the one before gets no further attempt."""
         if self._latest is not None:
             self._latest.void()
         if turn != self._attempts.turn:
             self._attempts = Attempts(turn=turn)
-        self._latest = TaskQuestion(self._tasks, self._attempts, transcript, speculative=speculative)
+        self._latest = TaskQuestion(self._tasks, self._attempts, transcript, voice=voice, speculative=speculative)
         return self._latest
+
+    def listen(self, on_told: Callable[[], None]) -> None:
+        """Have this called when an agent has asked for keys, or its answer is over."""
+        self._tasks.on_told = on_told
+
+    async def keep(self, turn: int, collected: Collected) -> None:
+        """Have keys ready for the agent who is asked in this turn next; raises ConnectionFailed."""
+        await self._tasks.keep(turn, collected)
 
     def resume(self, snapshot: QuestionSnapshot) -> TaskQuestion:
         """Return a question that another worker asked, to go on with it.

@@ -6,11 +6,15 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 
+from pydantic import ValidationError
+
 from voicebackend.agents import SPECULATION_S
+from voicebackend.digits import CollectDigits
 from voicebackend.errors import AgentError, OperationTimeout, VoiceBackendError, from_code
 from voicebackend.retry import RetryPolicy, retrying
 from voicebackend.streams import Frame, Kind
 from voicebackend.telemetry import turn_seconds
+from voicebackend.tracing import Stage, past
 from worker.agent_tasks import AgentTasks, Attempts
 from worker.pipelines.snapshot import QuestionSnapshot, TaskSnapshot
 from worker.pipelines.waiting_queue import WaitingQueue
@@ -36,8 +40,10 @@ _NOTE = RetryPolicy(max_retries=3, delay_s=0.1)
 class TaskQuestion:
     """One turn's question to the agent."""
 
-    def __init__(self, agent: AgentTasks, attempts: Attempts, transcript: str, *, speculative: bool) -> None:
-        self._agent, self._attempts, self._transcript = agent, attempts, transcript
+    def __init__(
+        self, agent: AgentTasks, attempts: Attempts, transcript: str, *, speculative: bool, voice: bytes = b""
+    ) -> None:
+        self._agent, self._attempts, self._transcript, self._voice = agent, attempts, transcript, voice
         self._committed, self._void = not speculative, False
         self.turn, self.attempt = attempts.turn, 0
         self._frames: WaitingQueue[Frame | None] = WaitingQueue()
@@ -49,6 +55,9 @@ class TaskQuestion:
         self._text = ""
         """Received by another worker, and not taken yet."""
         self._deadline = 0.0
+        self.collect: CollectDigits | None = None
+        self.hop_s: float | None = None
+        self.over = False
         self._limit: asyncio.Timeout | None = None
         """Of the wait for the next frame, while there is one."""
 
@@ -57,15 +66,23 @@ class TaskQuestion:
 
     def deliver(self, frame: Frame) -> None:
         """Take a frame of this turn from the lane; those of other attempts and repeats are dropped."""
-        if frame.turn == self.turn and frame.attempt == self.attempt:
-            self._claimed = True
+        if frame.turn != self.turn or frame.attempt != self.attempt:
+            return
+        self._claimed = True
+        if frame.kind is Kind.AGENT_COLLECT:
+            self.collect = self.collect or _request(frame)
+        else:
             self._frames.put_nowait(frame)
+        self.over = self.over or frame.kind in {Kind.AGENT_DONE, Kind.AGENT_FAILED}
+        if self.over or frame.kind is Kind.AGENT_COLLECT:
+            self._agent.on_told()
 
     def resume(self, snapshot: QuestionSnapshot, task: TaskSnapshot) -> None:
         """Go on where another worker was."""
         self.attempt, self._next_delta, self._deadline = task.attempt, task.next_delta, task.deadline
         self._claimed, self._resumed = task.claimed, task.attempt > 0
         self._text, self._ended = snapshot.text, (snapshot.end, snapshot.message) if snapshot.end else None
+        self.collect, self.over = snapshot.collect, bool(snapshot.end)
 
     def snapshot(self, taken: int) -> QuestionSnapshot:
         """Return what another worker needs to go on with it; so many of its deltas were taken."""
@@ -86,7 +103,8 @@ class TaskQuestion:
             cancelled=self._attempts.cancelled,
             deadline=round(self._deadline, 3),
         )
-        return QuestionSnapshot(turn=self.turn, text=text[:MAX_WAITING], end=end[0], message=end[1], task=task)
+        kept = text[:MAX_WAITING]
+        return QuestionSnapshot(turn=self.turn, text=kept, end=end[0], message=end[1], task=task, collect=self.collect)
 
     async def deltas(self) -> AsyncIterator[str]:
         """Yield the agent's text as it comes; ends early when the question is cancelled, or another is asked.
@@ -150,24 +168,38 @@ class TaskQuestion:
             if self._void:
                 return
             self._published += 1
-            if self._resumed:  # another worker published it: it may be claimed yet
-                self._resumed, published = False, asyncio.get_running_loop().time()
-            else:
-                await self._note_attempt()
-                published = asyncio.get_running_loop().time()
-                await self._agent.publish(self.turn, self.attempt)
-            try:
-                async with asyncio.timeout(CLAIM_S):
-                    first = await self._frames.get()
-            except TimeoutError:
-                extra = {"session_id": self._agent.session, "turn": self.turn, "attempt": self.attempt}
-                logger.warning("agent task was not claimed", extra=extra)
-                continue
-            turn_seconds["hop"].record(asyncio.get_running_loop().time() - published)
-            if first is None or first.kind is not Kind.AGENT_STARTED:
-                self._frames.put_nowait(first)
-            return
+            if await self._is_taken(await self._publish()):
+                return
         raise AgentError("agent", "no Celery worker took the agent's turn: check that one serves the queue 'agents'")
+
+    async def _publish(self) -> float:
+        """Publish another attempt, and return when that was."""
+        if self._resumed:  # another worker published it: it may be claimed yet
+            self._resumed = False
+            return asyncio.get_running_loop().time()
+        await self._note_attempt()
+        voice, self._voice = self._voice, b""  # it lies there for further attempts
+        await self._agent.bring(self.turn, voice)
+        published = asyncio.get_running_loop().time()
+        await self._agent.publish(self.turn, self.attempt)
+        return published
+
+    async def _is_taken(self, published: float) -> bool:
+        """Return once the attempt is claimed, or the question ended: True; False if that takes too long."""
+        try:
+            async with asyncio.timeout(CLAIM_S):
+                first = await self._frames.get()
+        except TimeoutError:
+            extra = {"session_id": self._agent.session, "turn": self.turn, "attempt": self.attempt}
+            logger.warning("agent task was not claimed", extra=extra)
+            return False
+        now = asyncio.get_running_loop().time()
+        self.hop_s = now - published
+        turn_seconds["hop"].record(self.hop_s)
+        past("turn.hop", [Stage("hop", published, now)], now_s=now, turn=self.turn, attempt=self.attempt)
+        if first is None or first.kind is not Kind.AGENT_STARTED:
+            self._frames.put_nowait(first)
+        return True
 
     async def _note_attempt(self) -> None:
         async with self._attempts.writing:
@@ -224,6 +256,15 @@ class TaskQuestion:
         except VoiceBackendError as error:
             extra = {"session_id": self._agent.session, "turn": self.turn, "error_code": str(error.code)}
             logger.warning("agent task could not be told", extra=extra)
+
+
+def _request(frame: Frame) -> CollectDigits | None:
+    """Return what keys an agent asks for."""
+    try:
+        return CollectDigits.model_validate_json(frame.payload)
+    except ValidationError:  # of a release that this worker does not know
+        logger.exception("a request for keys was not understood", extra={"turn": frame.turn})
+        return None
 
 
 def _end_of(frame: Frame) -> tuple[str, str]:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from redis.asyncio import Redis
@@ -14,12 +15,15 @@ from redis.exceptions import RedisError
 from voicebackend.config import BackendConfig
 from voicebackend.config_watch import ConfigWatch
 from voicebackend.errors import VoiceBackendError
+from voicebackend.interfaces import VoiceProvider
 from voicebackend.record import SessionRecord
 from voicebackend.session import SessionState
 from voicebackend.streams import Entry, Frame, Kind
 from voicebackend.telemetry import slots_total, slots_used
-from worker.announcement import announce, describe_providers, withdraw
+from worker.announcement import Announcement, announce, describe_providers, withdraw
 from worker.caller import Reason
+from worker.catalogue import KEEP_S, keep_catalogue, read_catalogue
+from worker.checks import ProviderChecks
 from worker.gateways import GatewayWatch
 from worker.lane import Lane
 from worker.lanes.checkpoints import Checkpoints
@@ -31,6 +35,7 @@ from worker.lanes.roster import Roster
 from worker.lanes.steward import Steward
 from worker.lanes.takeover import Takeover
 from worker.lease import RENEW_S, Leases
+from worker.opening import with_provider
 from worker.services import Services
 from worker.settings import WorkerSettings, lane_caps
 
@@ -66,8 +71,12 @@ class Worker:
         )
         self._registrar = Registrar(services.state, keys, self._holdings, self._roster)
         self._gateways = GatewayWatch(audio, keys, self._roster.runners)
+        self._checks = ProviderChecks(services.state, keys, self._provider)
         self._draining = False
+        self.relieved = asyncio.Event()
+        """Somebody asked for its sessions to be handed over, and for its end; whoever runs it sees to that."""
         self._providers = describe_providers()
+        self._catalogue_id = ""
 
     def __repr__(self) -> str:
         return f"<Worker {self._settings.id} [{len(self.lanes)} lanes, {len(self._roster)} sessions]>"
@@ -121,9 +130,11 @@ class Worker:
             group.create_task(self._keep_leases(), name="leases")
             group.create_task(self._keep_streams(), name="streams")
             group.create_task(self._keep_announced(), name="announcement")
+            group.create_task(self._keep_catalogue(), name="catalogue")
             group.create_task(self._steward.run(), name="steward")
             group.create_task(self._gateways.run(), name="gateways")
             group.create_task(self._registrar.run(), name="registrar")
+            group.create_task(self._checks.run(frozenset(self._providers)), name="checks")
 
     async def stop(self) -> None:
         """Hand every session to another worker, or end it where there is none; give the lanes up and withdraw."""
@@ -163,10 +174,8 @@ class Worker:
         slots_total.set(total)
         for number, cap in lane_caps(sorted(self.lanes), total).items():
             self.lanes[number].cap = cap
-        await announce(
-            self._services.state,
-            self._services.keys,
-            self._settings.id,
+        told = Announcement(
+            id=self.id,
             provider=config.provider,
             providers=self._providers,
             lanes={lane.number: lane.cap for lane in self.lanes.values()},
@@ -176,8 +185,17 @@ class Worker:
             draining=self._draining,
             settled=self._steward.settled,
             config_version=self._config.version,
-            load=self._services.load.measure(),
+            load=self._services.load.measure(idle=used == 0),
+            catalogue=self._catalogue_id,
+            health=self._services.engines.health(),
+            checks=self._checks.results,
         )
+        if await announce(self._services.state, self._services.keys, told):
+            self.relieved.set()
+
+    async def _provider(self, name: str) -> VoiceProvider:
+        """Return a provider, opened with the settings that a session of it would have."""
+        return await self._services.engines.provider(with_provider(self.config, name))
 
     async def _keep_announced(self) -> None:
         while True:
@@ -189,6 +207,19 @@ class Worker:
                 logger.warning("not announced", extra={"error": type(error).__name__})
 
     # ------------------------------------------------------------ lanes
+
+    async def _keep_catalogue(self) -> None:
+        """Tell what could be run here."""
+        try:
+            found = await read_catalogue()
+        except (VoiceBackendError, OSError) as error:
+            logger.warning("no catalogue", extra={"error": type(error).__name__})
+            return
+        while True:
+            with suppress(RedisError, OSError):  # announcing tells of the trouble
+                await keep_catalogue(self._services.state, self._services.keys, found)
+                self._catalogue_id = found.id
+            await asyncio.sleep(KEEP_S)
 
     async def _keep_leases(self) -> None:
         while True:

@@ -1,4 +1,4 @@
-"""Sessions and providers of a running backend, for people."""
+"""Sessions, providers and engines of a running backend, for people."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rich.table import Column, Table
+from rich.text import Text
 
 from voicebackend.cli.target import Target
 from voicebackend.client.http import HttpApi
@@ -15,8 +16,8 @@ from voicebackend.retry import RetryPolicy
 TIMEOUT_S = 10.0
 
 
-async def fetch(target: Target, resource: str) -> list[dict[str, Any]]:
-    """Return ``sessions`` or ``providers`` as the API lists them, sessions of the first page only.
+async def fetch(target: Target, resource: str) -> dict[str, Any]:
+    """Return what the API answers for ``sessions`` (of the first page only) or ``providers``.
 
     Raises:
         VoiceBackendError: they cannot be had.
@@ -25,11 +26,10 @@ async def fetch(target: Target, resource: str) -> list[dict[str, Any]]:
     api = HttpApi(target.url, target.api_key, policy=RetryPolicy(max_retries=1, delay_s=0.2), timeout_s=TIMEOUT_S)
     await api.open()
     try:
-        answer = await api.send(resource, "GET", f"/v1/{resource}")
+        answer: dict[str, Any] = await api.send(resource, "GET", f"/v1/{resource}")
     finally:
         await api.aclose()
-    found: list[dict[str, Any]] = answer[resource]
-    return found
+    return answer
 
 
 def sessions_table(sessions: Sequence[dict[str, Any]]) -> Table:
@@ -44,7 +44,7 @@ def sessions_table(sessions: Sequence[dict[str, Any]]) -> Table:
 
 def providers_table(providers: Sequence[dict[str, Any]]) -> Table:
     """Return providers as a table."""
-    table = Table("provider", "transports", "pipelines", "agent", "workers", "free slots")
+    table = Table("provider", "transports", "pipelines", "agent", "health", "workers", "free slots")
     for provider in providers:
         capabilities = provider["capabilities"]
         table.add_row(
@@ -52,10 +52,37 @@ def providers_table(providers: Sequence[dict[str, Any]]) -> Table:
             ", ".join(capabilities.get("transports", ())),
             ", ".join(capabilities.get("pipelines", ())),
             "ours" if capabilities.get("uses_agent", True) else "its own",
+            _state(provider),
             str(provider["workers"]),
             "unlimited" if provider["slots_free"] is None else str(provider["slots_free"]),
         )
     return table
+
+
+def engines_table(engines: Sequence[dict[str, Any]]) -> Table:
+    """Return engines as a table."""
+    table = Table("role", "engine", "runs", "health", "workers")
+    for engine in engines:
+        runs = "at its vendor" if engine["capabilities"].get("remote") else "in the worker"
+        table.add_row(engine["role"], engine["name"], runs, _state(engine), str(engine["workers"]))
+    return table
+
+
+def checks_table(checks: Sequence[dict[str, Any]]) -> Table:
+    """Return what was tried as a table."""
+    table = Table("role", "name", "result", Column("what to do", overflow="fold"))
+    for check in checks:
+        error = check["error"] or {"code": "ok", "message": "", "advice": ""}
+        told = dict.fromkeys((error["message"], error["advice"]))  # where they are the same, once
+        table.add_row(check["role"], check["name"], error["code"], Text("\n".join(told)))
+    return table
+
+
+def _state(found: dict[str, Any]) -> str | Text:
+    """Return the health of what is installed, else the line that installs it."""
+    if found["installed"]:
+        return str(found["health"])
+    return Text(found["install"] or "not installed")
 
 
 def _cell(value: Any) -> str:

@@ -38,7 +38,8 @@ def find_target(url: str | None, api_key: str | None, home: Path) -> Target:
     if url and api_key:
         return Target(url=url, api_key=api_key)
     if local is None:
-        message = f"no backend was found: start one with 'voicebackend up', or give --url and --api-key ({CONTROL_URL})"
+        message = "no backend was found: start one with 'voicebackend up', or give --url and --api-key"
+        message += f" ({CONTROL_URL} and {API_KEY})"
         raise ConnectionFailed("target", message)
     return local
 

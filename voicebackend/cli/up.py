@@ -43,4 +43,7 @@ async def _serve(deployment: Deployment, config: Path | None, console: Console) 
         console.print(
             f"[bold]up[/bold] on {stack.url}; in another terminal: [bold]voicebackend call FILE.wav[/bold]; Ctrl-C ends"
         )
+        console.print(
+            "[bold]voicebackend open[/bold] talks to it in a browser, [bold]voicebackend open console[/bold] watches it"
+        )
         raise ended(await stack.died())

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
-from typing import Self
+from contextlib import AbstractContextManager, suppress
+from typing import Any, Self
 
 from voicebackend.audio import PIPELINE_RATE, AudioFormat
+from voicebackend.client.calls import CallService
 from voicebackend.client.http import HttpApi
+from voicebackend.client.records import RecordService
 from voicebackend.client.service import SessionService, retry_policy
 from voicebackend.client.session import VoiceSession
+from voicebackend.client.sessions import Sessions
+from voicebackend.client.webhooks import WebhookService
 from voicebackend.config import BackendConfig
 from voicebackend.embedded.references import check_names_only
 from voicebackend.embedded.stack import EmbeddedStack, to_plain
 from voicebackend.errors import SessionNotActive, VoiceBackendError
+from voicebackend.events import Swapped
 from voicebackend.session import ConnectionState, Health, PersistenceStatus, SessionConfig
 from voicebackend.telemetry import measured
+from voicebackend.tracing import note
 
 CONTROL_URL, API_KEY = "VOICEBACKEND_CONTROL_URL", "VOICEBACKEND_API_KEY"
 
@@ -89,7 +95,7 @@ class VoiceBackend:
         """
         if self._service is not None:
             return
-        with measured("start", provider=self._config.provider):
+        with self._measured("start"):
             self._state = ConnectionState.CONNECTING
             try:
                 await self._connect()
@@ -102,7 +108,7 @@ class VoiceBackend:
         """End every session of this backend object and, if embedded, the servers."""
         if self._service is None:
             return
-        with measured("stop", provider=self._config.provider):
+        with self._measured("stop"):
             try:
                 for session in list(self._sessions.values()):
                     await _end_quietly(session)
@@ -116,6 +122,26 @@ class VoiceBackend:
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
+
+    @property
+    def calls(self) -> CallService:
+        """Return the telephone calls that the deployment makes; raises SessionNotActive before ``start``."""
+        return CallService(self._http("calls"))
+
+    @property
+    def records(self) -> RecordService:
+        """Return what the deployment keeps of calls; raises SessionNotActive before ``start``."""
+        return RecordService(self._http("records"))
+
+    @property
+    def sessions(self) -> Sessions:
+        """Return sessions whose callers connect by themselves; raises SessionNotActive before ``start``."""
+        return Sessions(self._http("sessions"), self._config)
+
+    @property
+    def webhooks(self) -> WebhookService:
+        """Return where the deployment tells of its sessions; raises SessionNotActive before ``start``."""
+        return WebhookService(self._http("webhooks"))
 
     async def create_session(
         self, config: SessionConfig, *, sample_rate: int = PIPELINE_RATE, wait_for_rate_limit: bool = False
@@ -131,12 +157,13 @@ class VoiceBackend:
             SessionNotActive: the backend is not started.
 
         """
-        with measured("create_session", provider=self._config.provider, user_id=config.user_id):
+        with self._measured("create_session"):
             service = self._started("create_session")
             AudioFormat(sample_rate=sample_rate)
             created, agent = await service.create(
                 config.copied(), self._config, wait_for_rate_limit=wait_for_rate_limit
             )
+            note(session_id=created.id, user_id=created.pseudonym)
             session = VoiceSession(service, created, agent=agent, sample_rate=sample_rate)
             self._forget_the_finished()
             self._sessions[session.id] = session
@@ -149,14 +176,17 @@ class VoiceBackend:
             SessionNotFound: there is none.
 
         """
-        with measured("get_session", provider=self._config.provider, session_id=session_id):
+        with self._measured("get_session", session_id=session_id):
             service = self._started("get_session")
             view = await service.get(session_id)
-            return self._sessions.get(session_id) or VoiceSession(service, view)
+            note(user_id=view.pseudonym)
+            session = self._sessions.get(session_id) or VoiceSession(service, view)
+            session._shown(view)  # noqa: SLF001 - of this package; it is nothing that users do
+            return session
 
     async def list_sessions(self) -> list[VoiceSession]:
         """Return every session of the tenant that is not over, newest first."""
-        with measured("list_sessions", provider=self._config.provider):
+        with self._measured("list_sessions"):
             service = self._started("list_sessions")
             return [self._sessions.get(view.id) or VoiceSession(service, view) for view in await service.live()]
 
@@ -167,16 +197,35 @@ class VoiceBackend:
             SessionNotFound: there is none.
 
         """
-        with measured("close_session", provider=self._config.provider, session_id=session_id):
+        with self._measured("close_session", session_id=session_id):
             service = self._started("close_session")
             session = self._sessions.pop(session_id, None)
             await (session.stop() if session else service.close(session_id))
+
+    async def list_providers(self) -> list[dict[str, Any]]:
+        """Return the providers that running workers have: ``name``, ``capabilities``, ``config_schema``, ``health``, ….
+
+        ``capabilities["uses_agent"]`` is false where a provider answers by itself; ``capabilities["transports"]`` tells
+        how callers come. The fields are those of ``GET /v1/providers``.
+        """
+        with self._measured("list_providers"):
+            return await self._started("list_providers").providers()
+
+    async def swap_session(self, session_id: str, **names: str | None) -> Swapped:
+        """Have a session go on with another provider or other engines: as ``VoiceSession.swap``.
+
+        Raises:
+            SessionNotFound: there is none.
+            InvalidConfig: nothing, or something else, is named.
+
+        """
+        return await (await self.get_session(session_id)).swap(**names)
 
     async def health_check(self) -> Health:
         """Return how the servers are: ``unknown`` before ``start``, ``unhealthy`` if they cannot be reached."""
         if self._service is None:
             return Health.UNKNOWN
-        with measured("health_check", provider=self._config.provider):
+        with self._measured("health_check"):
             try:
                 return await self._service.health()
             except (VoiceBackendError, ValueError):
@@ -189,7 +238,7 @@ class VoiceBackend:
             InvalidConfig: it is not valid, or changes a hook: these are set at the start. Nothing has changed.
 
         """
-        with measured("update_config", provider=config.provider):
+        with self._measured("update_config"):
             service = self._started("update_config")
             if self._embedded:
                 config.checked(own_pipeline=True)
@@ -219,10 +268,19 @@ class VoiceBackend:
         if embedded:
             await embedded.stop()
 
+    def _measured(self, operation: str, **attributes: Any) -> AbstractContextManager[Any]:
+        """Trace and count an operation, as far as the configuration wants that."""
+        return measured(operation, provider=self._config.provider, switches=self._config, **attributes)
+
     def _started(self, op: str) -> SessionService:
         if self._service is None:
             raise SessionNotActive(op, "the backend is not started: use 'async with', or start it first")
         return self._service
+
+    def _http(self, op: str) -> HttpApi:
+        self._started(op)
+        assert self._api is not None  # noqa: S101 - who is started has it
+        return self._api.within(self._measured)
 
     def _forget_the_finished(self) -> None:
         over = PersistenceStatus.COMPLETED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import wave
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def read_wav(path: Path) -> tuple[bytes, int]:
             return file.readframes(frames), rate
     except FileNotFoundError as error:
         raise InvalidFormat("read_wav", f"{path}: there is no such file") from error
-    except (OSError, EOFError, wave.Error) as error:
+    except (OSError, EOFError, RuntimeError, wave.Error) as error:  # a chunk may end behind the file
         raise InvalidFormat("read_wav", f"{path}: not a PCM WAV file: {error}") from error
 
 
@@ -58,3 +59,14 @@ def write_wav(path: Path, *channels: bytes, sample_rate: int) -> None:
         file.setsampwidth(SAMPLE_BYTES)
         file.setframerate(sample_rate)
         file.writeframes(samples.tobytes())
+
+
+def wav_bytes(pcm: bytes, *, sample_rate: int) -> bytes:
+    """Return 16-bit mono PCM as a WAV file in memory."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setnchannels(1)
+        writer.setsampwidth(SAMPLE_BYTES)
+        writer.setframerate(sample_rate)
+        writer.writeframes(pcm)
+    return file.getvalue()

@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from voicebackend.config import NOT_SUPPORTED, BackendConfig
+from voicebackend.config import BackendConfig
 from voicebackend.errors import InvalidConfig
-from voicebackend.hooks import AudioProcessor, AuthHook, DataRetentionHook, RateLimiter, TelephonyHook, stages_of
+from voicebackend.frameworks.parts import PARTS, part_of
+from voicebackend.hooks import (
+    AudioProcessor,
+    AuthHook,
+    DataRetentionHook,
+    RateLimiter,
+    TelephonyHook,
+    auth_hook_of,
+    stages_of,
+)
 
 HOOKS: Mapping[str, type[Any]] = {
     "auth_hook": AuthHook,
@@ -17,14 +26,11 @@ HOOKS: Mapping[str, type[Any]] = {
     "custom_processors": AudioProcessor,
 }
 """The Protocol of each field whose objects can be called from another process."""
-OBJECT_FIELDS = (
-    *HOOKS,
-    *NOT_SUPPORTED,
-)
+OBJECT_FIELDS = (*HOOKS, *PARTS)
 """Every field that may hold an object."""
 
 Register = Callable[..., str]
-"""``register(target, name=…, order=…, stages=…)`` returns a reference."""
+"""``register(target, name=…, order=…, stages=…, part=…)`` returns a reference; ``part`` is called in its place."""
 
 
 def with_references(config: BackendConfig, register: Register) -> BackendConfig:
@@ -51,10 +57,9 @@ def check_names_only(config: BackendConfig) -> None:
     """Return if no field holds an object.
 
     Raises:
-        InvalidConfig: one does, and servers that run elsewhere cannot call it; or one is not supported yet.
+        InvalidConfig: one does, and servers that run elsewhere cannot call it.
 
     """
-    config.check_supported()
     for field in OBJECT_FIELDS:
         for value in _values(config, field):
             if not isinstance(value, str):
@@ -72,9 +77,9 @@ def _values(config: BackendConfig, field: str) -> list[Any]:
 def _check(field: str, value: Any) -> None:
     if isinstance(value, str):
         return
-    if field not in HOOKS:
-        message = f"{field}: give 'module:attr'; an object of this kind cannot be called from another process"
-        raise InvalidConfig("config", message, details={"field": field})
+    if field in PARTS:
+        part_of(field, value)
+        return
     protocol = HOOKS[field]
     if not isinstance(value, protocol):
         names = [name for name in dir(protocol) if not name.startswith("_")]
@@ -87,4 +92,6 @@ def _check(field: str, value: Any) -> None:
 def _reference(field: str, value: Any, register: Register) -> str:
     if field == "custom_processors":
         return register(value, name=value.name, order=value.order, stages=sorted(stages_of(value)))
-    return register(value)
+    if field == "auth_hook":
+        return register(value, part=auth_hook_of(value))
+    return register(value, part=part_of(field, value)) if field in PARTS else register(value)

@@ -38,7 +38,7 @@ class EmbeddedStack:
         self.url = ""
         self.api_key = api_key or secrets.token_urlsafe(32)
         """What this process presents; given where an AuthHook expects its own kind."""
-        self._references: dict[int, str] = {}
+        self._references: dict[tuple[int, type], str] = {}
         self.objects: Objects
         self.died = asyncio.Event()
         """Set when the child ended without being told to."""
@@ -54,7 +54,9 @@ class EmbeddedStack:
         try:
             redis = await self._stack.enter_async_context(RedisServer())
             deployment = self._deployment(config, redis).with_redis(redis.url)
-            self.objects = await self._stack.enter_async_context(Objects(redis.url, deployment.keys))
+            self.objects = await self._stack.enter_async_context(
+                Objects(redis.url, deployment.keys, secret=deployment.token_secret)
+            )
             self.url = (await self._start_host(self.with_references(config), deployment))["url"]
         except BaseException:
             await self.stop()
@@ -64,10 +66,12 @@ class EmbeddedStack:
         """Return the configuration with references in place of objects, the same one for the same object."""
         return with_references(config, self._register)
 
-    def _register(self, target: Any, **about: Any) -> str:
-        if id(target) not in self._references:  # the registry keeps it alive, so that its id stays its own
-            self._references[id(target)] = self.objects.register(target, **about)
-        return self._references[id(target)]
+    def _register(self, target: Any, *, part: Any = None, **about: Any) -> str:
+        key = (id(target), type(part))  # the registry keeps it alive, so that its id stays its own
+        if key not in self._references:
+            called = target if part is None else part  # which has the target
+            self._references[key] = self.objects.register(called, **about)
+        return self._references[key]
 
     async def stop(self) -> None:
         """End everything, last started first."""

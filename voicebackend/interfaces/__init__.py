@@ -9,6 +9,7 @@ from voicebackend.interfaces.engine import Engine, EngineConfig
 from voicebackend.interfaces.noise import NoiseCanceller, NoiseStream
 from voicebackend.interfaces.pipeline import Engines, Pipeline
 from voicebackend.interfaces.provider import Capabilities, VoiceProvider
+from voicebackend.interfaces.room import CallerRoom, Invitation, Place
 from voicebackend.interfaces.s2s import S2sEvent, S2sStream, SpeechToSpeech
 from voicebackend.interfaces.stt import Recognition, SpeechToText, SttStream
 from voicebackend.interfaces.transport import TransportLink
@@ -17,13 +18,16 @@ from voicebackend.interfaces.turn import TurnDetector, TurnEvidence
 from voicebackend.interfaces.vad import VadProfile, VadStream, VoiceActivityDetector
 
 __all__ = [
+    "CallerRoom",
     "Capabilities",
     "Engine",
     "EngineConfig",
     "Engines",
+    "Invitation",
     "NoiseCanceller",
     "NoiseStream",
     "Pipeline",
+    "Place",
     "Recognition",
     "S2sEvent",
     "S2sStream",

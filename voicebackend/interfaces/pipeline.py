@@ -71,11 +71,23 @@ class Pipeline:
     def dtmf(self, digit: str) -> None:
         """Hear a key."""
 
+    def typed(self, text: str) -> None:
+        """Take what the caller typed as a turn of theirs, which interrupts like speech."""
+
     def say(self, pcm: bytes) -> None:
         """Play the application's own audio to the caller, 16 kHz; nothing where the provider speaks alone.
 
         It waits until nobody speaks, bounded inside, and may be interrupted; the history does not know of it.
         """
+
+    def announce(self, text: str, *, end: str = "") -> bool:
+        """Say this to the caller in the agent's voice, in the place of what is being said; the history knows it.
+
+        With ``end``, a reason, it cannot be interrupted, and ``wait`` returns the reason once it was heard. False where
+        the provider speaks alone: nothing is said then.
+        """
+        del text, end
+        return False
 
     async def aclose(self) -> None:
         """End the conversation and everything it started."""

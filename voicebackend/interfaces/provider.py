@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from voicebackend.config import BackendConfig, PipelineType
 from voicebackend.interfaces.engine import Engine
 from voicebackend.interfaces.pipeline import Pipeline
+from voicebackend.interfaces.room import CallerRoom, Place
 from voicebackend.interfaces.transport import TransportLink
 from voicebackend.session import Transport
 
@@ -57,6 +58,11 @@ class VoiceProvider(Engine):
             "noise": config.noise_cancellation_provider,
         }
         return {role: (name, {}) for role, name in named.items() if name}
+
+    def room(self, place: Place) -> CallerRoom | None:
+        """Return where a session meets its caller, not open; None where callers come by the gateway's websocket."""
+        del place
+        return None
 
     def pipeline(self, link: TransportLink) -> Pipeline | None:
         """Return a conversation that the provider runs itself, not open; None for one of ours, made of its engines."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import struct
 import time
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,8 @@ from datetime import timedelta
 from typing import Any, Self
 from urllib.parse import parse_qs, urlencode
 
-from voicebackend.agents import HistoryEntry, Turn
+from voicebackend.agents import HistoryEntry, Message, Turn
+from voicebackend.digits import Digits, KeysEnd
 from voicebackend.errors import InvalidConfig, InvalidFormat
 from voicebackend.hooks import AuthResult
 from voicebackend.streams import MAX_PAYLOAD, NO_SESSION, Frame, Kind
@@ -24,6 +26,10 @@ from voicebackend.streams import MAX_PAYLOAD, NO_SESSION, Frame, Kind
 PREFIX = "remote:"
 """Begins every reference to an object in another process."""
 _LENGTH = struct.Struct("<I")
+_ORDER = re.compile(r"-?[0-9]{1,9}")
+_UNREADABLE = (struct.error, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+_SAID: Mapping[str, type[Any]] = {"history": HistoryEntry, "messages": Message}
+"""The fields of a turn that are tuples of such."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +60,7 @@ class Reference:
         owner, _, object_id = path.partition(":")
         told = {name: values[0] for name, values in parse_qs(query).items()}
         order = told.get("order", "0")
-        if not (text.startswith(PREFIX) and owner and object_id and order.removeprefix("-").isdecimal()):
+        if not (text.startswith(PREFIX) and owner and object_id and _ORDER.fullmatch(order)):
             raise InvalidConfig("remote", f"{field}: not a reference to an object", details={"field": field})
         stages = tuple(told.get("stages", "").split())
         return cls(owner=owner, object_id=object_id, name=told.get("name", ""), order=int(order), stages=stages)
@@ -93,7 +99,7 @@ def decode(payload: bytes) -> tuple[dict[str, Any], list[Any]]:
         for kind, packed in header.pop("values"):
             values.append(raw[:packed] if kind == "bytes" else _READERS[kind](packed))
             raw = raw[packed:] if kind == "bytes" else raw
-    except (struct.error, ValueError, KeyError, TypeError, AttributeError) as error:
+    except _UNREADABLE as error:
         raise InvalidFormat("call", "not the payload of a call or result") from error
     return header, values
 
@@ -109,8 +115,17 @@ def _pack(value: Any) -> tuple[str, Any]:
             return "auth", {name: _plain(getattr(value, name)) for name in fields}
         case Turn():
             plain = {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
-            history = [dataclasses.asdict(entry) for entry in value.history]
-            return "turn", {**plain, "once": None, "history": history, "metadata": _plain(value.metadata)}
+            del plain["audio"]  # it goes before, piece by piece
+            said = {name: [dataclasses.asdict(entry) for entry in getattr(value, name)] for name in _SAID}
+            own = {
+                "once": None,
+                "keypad": None,
+                "operator": None,
+                "notary": None,
+                "notes": None,
+                "digits": None if value.digits is None else _digits(value.digits),
+            }
+            return "turn", {**plain, **own, **said, "metadata": _plain(value.metadata)}
         case _:
             return "json", _plain(value)
 
@@ -120,10 +135,22 @@ def _plain(value: Any) -> Any:
     return dict(value) if isinstance(value, Mapping) else value
 
 
+def _digits(digits: Digits) -> dict[str, Any]:
+    """Return what goes to another process: what is sensitive stays sealed."""
+    plain = {name: getattr(digits, name) for name in ("count", "value", "sensitive", "sealed")}
+    return {**plain, "ended": str(digits.ended)}
+
+
 def _turn(fields: dict[str, Any]) -> Turn:
-    del fields["once"]
-    history = tuple(HistoryEntry(**entry) for entry in fields.pop("history"))
-    return Turn(history=history, **fields)
+    del fields["once"], fields["keypad"], fields["operator"]
+    for name in ("notary", "notes"):  # which an older release does not know
+        fields.pop(name, None)
+    digits = fields.pop("digits", None)
+    if digits is not None:
+        fields["digits"] = Digits(**{**digits, "ended": KeysEnd(digits["ended"])})
+    for name, kind in _SAID.items():
+        fields[name] = tuple(kind(**entry) for entry in fields.get(name, ()))
+    return Turn(**{**fields, "context": tuple(fields.get("context", ()))})
 
 
 _READERS: Mapping[str, Any] = {

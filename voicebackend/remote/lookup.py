@@ -7,9 +7,11 @@ from typing import Any
 from voicebackend._importer import load
 from voicebackend.errors import InvalidConfig
 from voicebackend.remote.calls import PREFIX, Reference
+from voicebackend.remote.part_proxies import PART_PROXIES
 from voicebackend.remote.proxies import PROXIES
 from voicebackend.remote.remote import Remote
 
+_PROXIES = {**PROXIES, **PART_PROXIES}
 _used: list[Remote] = []
 
 
@@ -39,7 +41,7 @@ def resolve(target: Any, *, field: str, remote: Remote | None) -> Any:
         message = f"{field}: objects of another process can only be called in the embedded library"
         raise InvalidConfig("remote", message, details={"field": field})
     try:
-        proxy = PROXIES[field]
+        proxy = _PROXIES[field]
     except KeyError:
         message = f"{field}: give it as 'module:attr'; an object of this kind cannot be called from another process"
         raise InvalidConfig("remote", message, details={"field": field}) from None

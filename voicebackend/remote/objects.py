@@ -14,7 +14,7 @@ from voicebackend.inbox import Inbox
 from voicebackend.keys import Keys
 from voicebackend.remote.calls import Reference, call_frame, decode, encode
 from voicebackend.streams import Frame, Kind
-from voicebackend.telemetry import attached
+from voicebackend.tracing import attached
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,9 @@ CANCEL = ""
 class Objects:
     """The objects of this process that others may call, by references nobody can guess."""
 
-    def __init__(self, redis_url: str, keys: Keys) -> None:
+    def __init__(self, redis_url: str, keys: Keys, *, secret: str = "") -> None:
+        self.secret = secret
+        """The deployment's: what is sealed by it can be read here."""
         self._inbox = Inbox(redis_url, keys, f"objects-{uuid4().hex}", self._on_frame)
         self._objects: dict[str, Any] = {}
         self._running: dict[tuple[str, int], asyncio.Task[Any]] = {}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Protocol
 
-from voicebackend.agents import Turn
-from voicebackend.errors import InvalidFormat
+from voicebackend.agents import HistoryEntry, Message, Turn
+from voicebackend.digits import Digits
+from voicebackend.errors import AgentError, InvalidFormat
+from voicebackend.hooks import AuthResult
 from voicebackend.remote.calls import Reference, encode
 
 
@@ -45,9 +48,9 @@ class RemoteAuthHook(RemoteObject):
         """Ask whose token this is."""
         return await self._call("authenticate", token, metadata)
 
-    async def authorize(self, user_id: str, operation: str) -> bool:
-        """Ask whether the user may do this."""
-        return await self._call("authorize", user_id, operation)  # type: ignore[no-any-return]
+    async def authorize(self, principal: AuthResult, action: str, tenant: str) -> bool:
+        """Ask whether they may do this with something of this tenant."""
+        return await self._call("authorize", principal, action, tenant)  # type: ignore[no-any-return]
 
 
 class RemoteRateLimiter(RemoteObject):
@@ -114,25 +117,52 @@ class RemoteAudioProcessor(RemoteObject):
 
 
 class RemoteAgent(RemoteObject):
-    """An agent elsewhere: called with a turn, it yields text as the other side does."""
+    """An agent elsewhere: called with a turn, it yields text as the other side does; what it asks for, is asked for."""
 
     async def __call__(self, turn: Turn) -> AsyncGenerator[str, None]:
         """Yield what the agent says."""
-        async with aclosing(self._caller.stream(self._target, "reply", _fitting(turn))) as answer:
-            async for text in answer:
-                yield text
+        given = fitting(replace(turn, digits=await _portable(turn.digits)))
+        async with aclosing(self._caller.stream(self._target, "reply", given)) as answer:
+            async for said in answer:
+                if isinstance(said, Mapping) and "note" in said:
+                    turn.notes(said["note"])
+                elif isinstance(said, Mapping):
+                    turn.collect_digits(**said["collect_digits"])
+                else:
+                    yield said
 
 
-def _fitting(turn: Turn) -> Turn:
+async def _portable(digits: Digits | None) -> Digits | None:
+    """Return digits as they can be read in another process: sensitive ones are taken for it, sealed."""
+    if digits is None or digits.source is None or not digits.sensitive:
+        return digits
+    try:
+        return replace(digits, sealed=await asyncio.to_thread(digits.source.take))
+    except AgentError:  # an attempt before this one had them
+        return digits
+
+
+def fitting(turn: Turn) -> Turn:
     """Leave out the oldest part of a history that is too long to travel."""
-    while turn.history:
+    while turn.history or len(turn.messages) > 1:
         try:
             encode({}, [turn])
         except InvalidFormat:
-            turn = replace(turn, history=turn.history[len(turn.history) // 2 + 1 :])
+            turn = replace(turn, history=_later(turn.history), messages=_told(turn.messages))
         else:
             break
     return turn
+
+
+def _later(history: tuple[HistoryEntry, ...]) -> tuple[HistoryEntry, ...]:
+    return history[len(history) // 2 + 1 :]
+
+
+def _told(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """Leave out the oldest half of what was said; instructions and the last word stay."""
+    first = tuple(message for message in messages[:-1] if message.role == "system")
+    said = tuple(message for message in messages[:-1] if message.role != "system")
+    return (*(first if said else ()), *said[len(said) // 2 + 1 :], *messages[-1:])
 
 
 PROXIES: Mapping[str, Callable[[Caller, Reference], Any]] = {

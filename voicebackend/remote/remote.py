@@ -15,7 +15,7 @@ from voicebackend.keys import Keys
 from voicebackend.remote.calls import Reference, call_frame, decode, encode
 from voicebackend.remote.objects import CANCEL
 from voicebackend.streams import Frame, Kind
-from voicebackend.telemetry import inject
+from voicebackend.tracing import inject
 
 logger = logging.getLogger(__name__)
 

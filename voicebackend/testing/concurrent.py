@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from voicebackend.errors import ErrorCode
-from voicebackend.telemetry import error_code
+from voicebackend.tracing import error_code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

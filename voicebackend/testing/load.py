@@ -7,13 +7,15 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from voicebackend.audio import FRAME_MS, PIPELINE_RATE, AudioFormat
 from voicebackend.errors import OperationTimeout
 from voicebackend.session import SessionConfig
-from voicebackend.telemetry import error_code
 from voicebackend.testing.percentiles import percentile
+from voicebackend.testing.plot import latency_plot
+from voicebackend.tracing import error_code
 
 ANSWER_S = 10.0
 """Seconds that an answer may take."""
@@ -63,6 +65,18 @@ class LoadReport:
     """Failed sessions by error code."""
     seconds: float = 0.0
     """How long all of it took."""
+    latencies: tuple[float, ...] = ()
+    """Seconds of each session that succeeded, shortest first."""
+
+    def plot(self) -> str:
+        """Return a histogram of the latencies as SVG."""
+        failed = f", {sum(self.errors.values())} failed" if self.errors else ""
+        title = f"{self.succeeded} of {self.sessions} sessions answered{failed}"
+        return latency_plot(self.latencies, {"p50": self.p50, "p95": self.p95, "p99": self.p99}, title)
+
+    def save_plot(self, path: str | Path) -> None:
+        """Write the histogram into a file; raises OSError."""
+        Path(path).write_text(self.plot(), encoding="utf-8")
 
 
 async def run_load_test(
@@ -101,6 +115,7 @@ async def run_load_test(
         p99=percentile(latencies, 99),
         errors=dict(errors),
         seconds=time.monotonic() - started,
+        latencies=tuple(sorted(latencies)),
     )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Self
+from typing import Any, Self
 
 from voicebackend.audio import PIPELINE_RATE, AudioFormat
 from voicebackend.config import BackendConfig
 from voicebackend.errors import SessionLimitExceeded, SessionNotActive, SessionNotFound
+from voicebackend.events import Swapped
 from voicebackend.session import ConnectionState, Health, SessionConfig
 from voicebackend.testing.mock_session import MockVoiceSession
 
@@ -118,6 +119,16 @@ class MockVoiceBackend:
     async def close_session(self, session_id: str) -> None:
         """End a session; raises SessionNotFound."""
         await (await self.get_session(session_id)).stop()
+
+    async def list_providers(self) -> list[dict[str, Any]]:
+        """Return this one, in the few words that a test needs."""
+        await self._operate("list_providers")
+        capabilities = {"uses_agent": True, "transports": ["websocket"], "pipelines": ["s2s", "stt_tts"]}
+        return [{"name": self._config.provider or "mock", "capabilities": capabilities, "health": Health.HEALTHY}]
+
+    async def swap_session(self, session_id: str, **names: str | None) -> Swapped:
+        """Swap nothing but the names; raises SessionNotFound."""
+        return await (await self.get_session(session_id)).swap(**names)
 
     async def health_check(self) -> Health:
         """Return ``degraded`` from 90 % of ``max_sessions``, ``unhealthy`` with a scripted error."""

@@ -12,9 +12,13 @@ from voicebackend.agents import Turn
 from voicebackend.audio import PIPELINE_RATE, SAMPLE_BYTES
 from voicebackend.client.feed import Feed
 from voicebackend.client.replies import reply_texts
-from voicebackend.errors import SessionAlreadyActive, SessionNotActive, VoiceBackendError
-from voicebackend.events import Error, ServerMessage, State, Transcript
+from voicebackend.config import parse
+from voicebackend.consent import ConsentWord
+from voicebackend.errors import InvalidConfig, SessionAlreadyActive, SessionNotActive, VoiceBackendError
+from voicebackend.events import Error, ServerMessage, State, Swapped, Transcript
+from voicebackend.frameworks import adapted
 from voicebackend.session import AgentCallback, ConnectionState, PersistenceStatus, PipelineState, SessionConfig
+from voicebackend.swap import SwapRequest
 
 MAX_KEPT = 1000
 """Pieces of audio and events kept for a reader."""
@@ -43,6 +47,7 @@ class MockVoiceSession:
         self._agent: tuple[Any, bool] = (config.agent_callback or config.agent, config.agent_callback is not None)
         self._state, self._active, self._over = PipelineState.IDLE, False, False
         self._half, self._turn = b"", 0
+        self._consents: dict[str, bool] = {}
         self._background, self._turns = Background(), asyncio.Lock()
         self._agent_audio: Feed[bytes] = Feed(MAX_KEPT)
         self._caller_audio: Feed[bytes] = Feed(MAX_KEPT)
@@ -131,6 +136,46 @@ class MockVoiceSession:
         """Replace the metadata."""
         self.config = self.config.model_copy(update={"metadata": dict(metadata)})
 
+    async def swap(
+        self,
+        *,
+        provider: str | None = None,
+        stt_provider: str | None = None,
+        tts_provider: str | None = None,
+        s2s_provider: str | None = None,
+        pipeline_type: str | None = None,
+    ) -> Swapped:
+        """Tell that it is swapped; it goes on as it was."""
+        names = {"provider": provider, "stt_provider": stt_provider, "tts_provider": tts_provider}
+        parse(SwapRequest, {**names, "s2s_provider": s2s_provider, "pipeline_type": pipeline_type}, op="swap")
+        self._check("swap")
+        outcome = Swapped(swapped=True, provider=provider or "mock")
+        self._events.put(outcome)
+        return outcome
+
+    async def send_text(self, text: str) -> None:
+        """Answer a text as if it had been said."""
+        self._check("send_text")
+        self._background.start(self._answer(text), name=f"mock turn {self.id}")
+
+    async def say(self, text: str, *, then_end: bool = False) -> None:
+        """Tell that it is said."""
+        del then_end
+        self._check("say")
+        self._events.put(Transcript(role="agent", text=text, final=True, turn=self._turn))
+
+    async def transfer(self, to: str, *, sorry: str | None = None) -> None:
+        """Refuse: it is no telephone call."""
+        del to, sorry
+        self._check("transfer")
+        raise InvalidConfig("transfer", "only a telephone call can be handed over")
+
+    async def consent(self, word: ConsentWord) -> dict[str, bool]:
+        """Take what is said of consent."""
+        self._check("consent")
+        self._consents.update(dict.fromkeys(word.classes, word.given))
+        return dict(self._consents)
+
     def _check(self, op: str) -> None:
         if not self._active:
             raise SessionNotActive(op)
@@ -139,15 +184,15 @@ class MockVoiceSession:
         self._state = state
         self._events.put(State(state=state))
 
-    async def _answer(self) -> None:
+    async def _answer(self, said: str = TRANSCRIPT) -> None:
         async with self._turns:
             self._turn += 1
             turn = self._turn
             self._move(PipelineState.PROCESSING)
-            self._events.put(Transcript(role="user", text=TRANSCRIPT, final=True, turn=turn))
+            self._events.put(Transcript(role="user", text=said, final=True, turn=turn))
             await asyncio.sleep(self._delay)
             try:
-                text = await self._reply()
+                text = await self._reply(said)
             except VoiceBackendError as error:
                 self._events.put(Error(code=error.code, message=error.message))
             else:
@@ -157,9 +202,10 @@ class MockVoiceSession:
                     self._events.put(Transcript(role="agent", text=text, final=True, turn=turn))
             self._move(PipelineState.LISTENING)
 
-    async def _reply(self) -> str:
+    async def _reply(self, said: str) -> str:
         function, of_transcript = self._agent
-        if not callable(function):
+        if function is None or isinstance(function, str):
             return ""
-        turn = Turn(session_id=self.id, number=self._turn, transcript=TRANSCRIPT, metadata=self.config.metadata)
-        return "".join([text async for text in reply_texts(function, TRANSCRIPT if of_transcript else turn)])
+        function = function if of_transcript else adapted(function)
+        turn = Turn(session_id=self.id, number=self._turn, transcript=said, metadata=self.config.metadata)
+        return "".join([text async for text in reply_texts(function, said if of_transcript else turn)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from redis.asyncio import Redis
@@ -15,6 +15,7 @@ from voicebackend import channel
 from voicebackend._background import Background
 from voicebackend.keys import Keys
 from voicebackend.streams import LANE_WINDOW_S, Entry, EntryId
+from voicebackend.telemetry import lane_lag_seconds
 from worker.lane import Lane
 from worker.lanes.checkpoint_writer import CheckpointWriter
 from worker.lanes.checkpoints import Checkpoints
@@ -76,6 +77,7 @@ class Holdings:
     async def read(self) -> list[tuple[Lane, list[Entry]]]:
         """Return what is new in each lane; raises Redis's errors."""
         found = await self._reader.read()
+        _note_lag(found)
         return [(lane, entries) for stream, entries in found if (lane := self._by_stream.get(stream)) is not None]
 
     async def renew(self) -> None:
@@ -164,3 +166,10 @@ class Holdings:
     async def aclose(self) -> None:
         """Stop what runs for lanes."""
         await self._background.aclose()
+
+
+def _note_lag(found: Sequence[tuple[str, list[Entry]]]) -> None:
+    """Note how old the oldest frame of each lane is; its sender's clock said when it was made."""
+    for _, entries in found:
+        if entries and entries[0].frames and (made_ms := entries[0].frames[0].time_ms):
+            lane_lag_seconds.record(max(0.0, time.time() - made_ms / 1000))

@@ -117,11 +117,13 @@ class Steward:
     async def _balance(self, members: list[Member], lapsed: Lapsed) -> None:
         me = self._me()
         for number in to_drop(me, wanted=self._wanted):
-            await self._holdings.drop(self._holdings.lanes[number])
+            if (unwanted := self._holdings.lanes.get(number)) is not None:  # else it was lost while others were dropped
+                await self._holdings.drop(unwanted)
         for number in to_create(me, members, lapsed.orphans, wanted=self._wanted):
             await self._takeover.take(number, new=not self.settled)
         for number in to_hand_over(me, members, now_ms=lapsed.now_ms, needs=await self._needs()):
-            self._background.start(self.hand_over(self._holdings.lanes[number]), name=f"hand over {number}")
+            if (given := self._holdings.lanes.get(number)) is not None:
+                self._background.start(self.hand_over(given), name=f"hand over {number}")
 
     async def _needs(self) -> dict[int, frozenset[str]]:
         lanes = self._holdings.lanes.items()

@@ -12,7 +12,8 @@ from voicebackend.config import BackendConfig
 from voicebackend.errors import InvalidFormat, PipelineError
 from voicebackend.record import SessionRecord
 from voicebackend.streams import EntryId
-from voicebackend.telemetry import span, takeovers_total
+from voicebackend.telemetry import takeovers_total
+from voicebackend.tracing import span
 from worker.checkpoint import replay_from
 from worker.lane import Lane
 from worker.lanes.adoption import adopt

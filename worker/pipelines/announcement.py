@@ -12,6 +12,9 @@ from worker.pipelines.snapshot import QuestionSnapshot
 class Announcement(Question):
     """A fixed text; nobody is asked."""
 
+    collect = hop_s = None
+    over = False
+
     def __init__(self, turn: int, text: str) -> None:
         self.turn = turn
         self._text = text

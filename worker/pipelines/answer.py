@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable
 from contextlib import aclosing
 from dataclasses import replace
+from typing import Any
 
 from voicebackend.errors import PipelineError, VoiceBackendError, as_error
 from voicebackend.events import AudioEnd, AudioStart, Error, Transcript, Turn
 from voicebackend.session import PipelineState
-from voicebackend.telemetry import ERROR_CODE, errors_total, span
+from voicebackend.telemetry import count_error
+from voicebackend.tracing import span
 from worker.pipelines.answer_parts import AnswerParts
 from worker.pipelines.answer_text import AnswerText, TextEvents
+from worker.pipelines.as_heard import as_heard, cut_short
 from worker.pipelines.parts import Question
 from worker.pipelines.playout import Playout
 from worker.pipelines.resumption import Resumption
@@ -42,7 +46,7 @@ class Answer:
         self._noting: asyncio.Task[None] | None = None
         self._committed = asyncio.Event()
         self._may_play = self._committed
-        events = TextEvents(on_text=self._text_came, on_failed=self._report)
+        events = TextEvents(on_text=self._text_came, on_clause=self._mouth.count, on_failed=self._report)
         self._text = AnswerText(question, parts.settings, self._committed, events, resumed)
         self._voice_failed: VoiceBackendError | None = None
         self._clock = asyncio.get_running_loop().time
@@ -52,13 +56,14 @@ class Answer:
 
     def _resume(self, resumed: Resumption) -> None:
         snapshot = resumed.snapshot
-        if resumed.received_ms > 0:
-            self._watch.first_audio = self._clock()  # told already
         if snapshot.committed:
             self._may_play = asyncio.Event()
             if snapshot.timed:
                 self.commit(speech_end=snapshot.speech_end, decided=snapshot.decided)
+                self._watch.restore(snapshot.first or self._watch.snapshot())
             self._committed.set()
+        if resumed.received_ms > 0 and self._watch.first_audio is None:
+            self._watch.first_audio = self._clock()  # told already
 
     def __repr__(self) -> str:
         return f"<Answer {self.turn} [{len(self._text.sayings)} clauses, {self.playout!r}]>"
@@ -131,8 +136,10 @@ class Answer:
             timed=self._timed,
             speech_end=round(self._watch.speech_end, 3),
             decided=round(self._watch.decided, 3),
+            first=self._watch.snapshot() if self._timed else None,
             sent_ms=round(self.playout.sent_ms, 1),
             base_ms=round(self.playout.base_ms, 1),
+            stretches=tuple((round(place, 3), round(at, 3)) for place, at in self.playout.stretches),
         )
 
     def announce(self) -> None:
@@ -154,13 +161,21 @@ class Answer:
         elif self._committed.is_set():
             played_ms = await self.playout.heard_ms()
             await self._voice_cut_off(played_ms)
-            text = heard(self._text.sayings, played_ms)
-            await self._note(text, interrupted=True)
+            sayings, moment_of = self._text.sayings, self._parts.moment_of
+            text = heard(sayings, played_ms)
+            cut = cut_short(sayings, self._text.waiting, played_ms, self.playout, moment_of)
+            await self._note(text, played_ms, interrupted=True, **cut)
+            if not text and cut.get("unheard"):
+                await self._quietly(self._log.append({"type": "unheard", "turn": self.turn, **cut}))
             logger.info("turn interrupted", extra={"turn": self.turn, "characters": len(text)})
 
     async def _voice_cut_off(self, played_ms: float) -> None:
         if self._text.sayings:
-            await self._mouth.cut_off(_played_of(self._text.sayings[-1], played_ms))
+            await self._tell_voice(_played_of(self._text.sayings[-1], played_ms))
+
+    async def _tell_voice(self, played_ms: float) -> None:
+        """Tell the voice how much was played of what it said last."""
+        await self._mouth.cut_off(played_ms)
 
     async def _run(self) -> None:
         """Answer; an agent that fails costs the turn, not the session."""
@@ -173,8 +188,9 @@ class Answer:
                 self._voice_failed = as_error(_first(group)) or PipelineError("speech", "speech synthesis failed")
                 await self._committed.wait()
                 await self._report(self._voice_failed)
-            said = heard(self._text.sayings, self.playout.sent_ms) if self._broken else written(self._text.sayings)
-            self._noting = asyncio.create_task(self._note(said), name=f"note-{self.turn}")
+            played_ms = self.playout.sent_ms if self._broken else math.inf
+            said = heard(self._text.sayings, played_ms) if self._broken else written(self._text.sayings)
+            self._noting = asyncio.create_task(self._note(said, played_ms), name=f"note-{self.turn}")
             await asyncio.shield(self._noting)
             logger.info("turn answered", extra={"turn": self.turn, "clauses": len(self._text.sayings)})
 
@@ -197,7 +213,7 @@ class Answer:
             self._parts.on_state(PipelineState.SPEAKING)
             self._link.event(AudioStart(turn=self.turn))
             if self._timed:
-                self._watch.record()
+                self._watch.record(self.turn)
                 self._link.event(Turn(turn=self.turn, latency_ms=self._watch.latency()))
         if saying.clause.text:
             self._link.event(Transcript(role="agent", text=saying.clause.text, final=False, turn=self.turn))
@@ -222,20 +238,27 @@ class Answer:
 
     async def _report(self, failed: VoiceBackendError) -> None:
         """Record and tell that the agent, or its voice, failed."""
-        errors_total.add(1, {ERROR_CODE: str(failed.code)})
+        count_error(failed.code)
         error = Error(code=failed.code, message=failed.message[:MAX_MESSAGE])
         self._link.event(error)
         await self._quietly(self._log.append({"type": "error", "code": str(error.code), "turn": self.turn}))
 
-    async def _note(self, text: str, *, interrupted: bool = False) -> None:
+    async def _note(self, text: str, played_ms: float, **extra: Any) -> None:
         """Write the turn into the log and tell the caller's side; nothing if nothing was heard."""
         if not text:
             return
         said = Transcript(role="agent", text=text[:MAX_TEXT], final=True, turn=self.turn)
         if self._timed and self._watch.first_audio is not None:
-            await self._quietly(self._log.event(Turn(turn=self.turn, latency_ms=self._watch.latency())))
-        await self._quietly(self._log.event(said, **({"interrupted": True} if interrupted else {})))
+            latency = Turn(turn=self.turn, latency_ms=self._watch.latency())
+            await self._quietly(self._log.event(latency, engines=self._mouth.meter.at_work, **self._hop()))
+        times = as_heard(self._text.sayings, played_ms, self.playout, self._parts.moment_of)
+        await self._quietly(self._log.event(said, **times, **extra))
         self._link.event(said)
+
+    def _hop(self) -> dict[str, float]:
+        """Return what the way to the agent's task took, in milliseconds, where one was asked."""
+        hop_s = self._question.hop_s
+        return {} if hop_s is None else {"hop": round(hop_s * 1000, 1)}
 
     async def _quietly(self, writing: Awaitable[None]) -> None:
         """Write if that is possible now: a Redis that is away for a moment does not end a call."""

@@ -23,3 +23,5 @@ class AnswerParts:
     on_state: Callable[[PipelineState], None]
     on_progress: Callable[[], None]
     """Something happened that a successor must know soon."""
+    moment_of: Callable[[float], int]
+    """Brings a moment of the loop's clock, in seconds, to the log's, in milliseconds."""

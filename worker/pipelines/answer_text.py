@@ -28,6 +28,8 @@ class TextEvents:
 
     on_text: Callable[[], None]
     """The agent's next words are there."""
+    on_clause: Callable[[Saying], None]
+    """A clause goes to the voice, or had gone to another worker's."""
     on_failed: Callable[[VoiceBackendError], Awaitable[None]]
     """The agent failed, and its turn is committed."""
 
@@ -80,6 +82,11 @@ class AnswerText:
             over=self._over,
         )
 
+    @property
+    def waiting(self) -> str:
+        """Return what the agent has written that has not gone to the voice."""
+        return " ".join(filter(None, (*(clause.text for clause in self._waiting), self._cutter.uncut.text.strip())))
+
     def _latest(self) -> list[ClauseSnapshot]:
         """Return the clauses that lie within the last ``MAX_TEXT`` characters."""
         kept: list[ClauseSnapshot] = []
@@ -109,14 +116,17 @@ class AnswerText:
             logger.exception("agent's text could not be spoken", extra={"turn": self._question.turn})
             self.failed = AgentError("agent", type(error).__name__)
         if self.failed is not None:
-            extra = {"turn": self._question.turn, "error_code": str(self.failed.code)}
-            logger.warning("agent failed", extra=extra)
-            await self._committed.wait()
-            await self._events.on_failed(self.failed)
-            self._waiting.extend([*self._cutter.flush(), *self._fixed(self._settings.apology)])
-            self._over = True
+            await self._apologise(self.failed)
             for saying in self._due():
                 yield saying
+
+    async def _apologise(self, failed: VoiceBackendError) -> None:
+        """Tell that the agent failed, once the turn is certain; the apology is what is said last."""
+        logger.warning("agent failed", extra={"turn": self._question.turn, "error_code": str(failed.code)})
+        await self._committed.wait()
+        await self._events.on_failed(failed)
+        self._waiting.extend([*self._cutter.flush(), *self._fixed(self._settings.apology)])
+        self._over = True
 
     async def _agent_text(self) -> AsyncGenerator[Saying, None]:
         filler = self._settings.filler
@@ -147,6 +157,7 @@ class AnswerText:
             if self._received_ms and (at := _end_ms(self.sayings)) < self._received_ms - TOLERANCE_MS:
                 take_up(saying, at, self._received_ms, pace(self.sayings))
             self.sayings.append(saying)
+            self._events.on_clause(saying)
             if not saying.complete:
                 yield saying
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import replace
 from typing import Any
 
 from voicebackend.agents import uninterruptible
@@ -15,7 +14,7 @@ from voicebackend.events import Error, State, Transcript
 from voicebackend.interfaces import Pipeline, TransportLink
 from voicebackend.session import PIPELINE_TRANSITIONS, PipelineState, advance
 from voicebackend.streams import Frame
-from voicebackend.telemetry import ERROR_CODE, errors_total, frames_dropped
+from voicebackend.telemetry import count_error, frames_dropped
 from worker.pipelines.answer_parts import AnswerParts
 from worker.pipelines.clip import Clip
 from worker.pipelines.hearing import Heard, Hearing, Utterance
@@ -45,6 +44,8 @@ class Dialogue(Pipeline):
         """Called when something happened that a successor must know soon."""
         self.place_of: Callable[[int], Mapping[str, int]] = lambda number: {}
         """Returns what the log is to say of where a numbered frame of caller audio lies in the lane."""
+        self.moment_of: Callable[[float], int] = lambda moment: round(moment * 1000)
+        """Brings a moment of the loop's clock, in seconds, to the log's, in milliseconds."""
         self._parts = AnswerParts(
             mouth=mouth,
             link=link,
@@ -52,6 +53,7 @@ class Dialogue(Pipeline):
             settings=conversation,
             on_state=self._to,
             on_progress=lambda: self.on_progress(),  # noqa: PLW0108 - who that is comes later
+            moment_of=lambda moment: self.moment_of(moment),  # noqa: PLW0108 - as above
         )
         self._floor = ResumableFloor(self._parts, agent, self._freed)
         silence = Silence(conversation, asyncio.get_running_loop().time())
@@ -151,7 +153,7 @@ class Dialogue(Pipeline):
     def may_be_over(self, text: str) -> None:
         """Let the agent begin on it."""
         if self._waiting is None:
-            self._floor.guess(self._turn + 1, text)
+            self._floor.guess(self._turn + 1, text, self._ear.voice)
 
     def said_nothing(self) -> None:
         """Go on as if nothing had been."""
@@ -163,7 +165,7 @@ class Dialogue(Pipeline):
 
     def failed(self, error: VoiceBackendError) -> None:
         """Tell the caller that it was not understood."""
-        errors_total.add(1, {ERROR_CODE: str(error.code)})
+        count_error(error.code)
         self._link.event(Error(code=error.code, message=error.message))
         self.said_nothing()
         if self._settings.apology is not None and not self._floor.taken:
@@ -176,8 +178,10 @@ class Dialogue(Pipeline):
             logger.info("backchannel", extra={"characters": len(utterance.text)})
             self.said_nothing()
             return
-        before = f"{self._waiting.text} " if self._waiting else ""
-        self._waiting = replace(utterance, text=before + utterance.text)
+        await self._take(utterance)
+
+    async def _take(self, utterance: Utterance) -> None:
+        self._waiting = utterance if self._waiting is None else self._waiting.with_more(utterance)
         self.on_progress()
         await self._answer()
 
@@ -197,7 +201,7 @@ class Dialogue(Pipeline):
         self._to(PipelineState.PROCESSING)
         said = Transcript(role="user", text=utterance.text, final=True, turn=turn)
         try:
-            if noted or await self._note(said, **self.place_of(utterance.last)):
+            if noted or await self._note(said, **self.place_of(utterance.last), **utterance.when(self.moment_of)):
                 await self._reply(turn, utterance)
             else:
                 self._floor.nothing()

@@ -9,13 +9,15 @@ from contextlib import suppress
 
 from voicebackend import conversation
 from voicebackend.audio import PIPELINE_RATE, SAMPLE_BYTES, level_dbfs
-from voicebackend.errors import OperationTimeout, VoiceBackendError
+from voicebackend.errors import VoiceBackendError
 from voicebackend.hooks import Stage
 from voicebackend.interfaces import Engines, Recognition, SttStream, TurnEvidence
-from voicebackend.telemetry import span
+from voicebackend.tracing import model, span
 from worker.pipelines.hearing import Heard, Listener, Utterance
 from worker.pipelines.intake import Intake, Piece
 from worker.pipelines.judgement import CaughtUp, Judged, note, probability
+from worker.pipelines.last_words import last_words
+from worker.pipelines.meter import Meter
 from worker.pipelines.recall import Recall
 from worker.pipelines.snapshot import EarSnapshot
 from worker.processors import Processors
@@ -34,8 +36,6 @@ REST_S = 0.2
 """Seconds before a recogniser that failed is opened again; twice as long after each failure."""
 LINGER_S = 0.08
 """Seconds for which detectors go on to hear a voice that is silent."""
-FINISH_S = 10.0
-"""Seconds that a recogniser has for the last of a turn."""
 LIKELY = 0.5
 """From this probability on, the agent may begin on what seems to be a whole turn."""
 _BYTES_PER_S = PIPELINE_RATE * SAMPLE_BYTES
@@ -45,17 +45,25 @@ class Ear:
     """Runs as one task; ``push`` is called from the lane's reader and never waits."""
 
     def __init__(
-        self, engines: Engines, processors: Processors, listener: Listener, settings: conversation.Endpointing
+        self,
+        engines: Engines,
+        processors: Processors,
+        listener: Listener,
+        settings: conversation.Endpointing,
+        meter: Meter,
+        *,
+        voice: bool = False,
     ) -> None:
+        """``voice``: utterances are to have their audio."""
         assert engines.stt is not None and engines.vad is not None  # noqa: S101, PT018 - checked by the pipeline
-        self._engines, self._processors, self._listener = engines, processors, listener
+        self._engines, self._processors, self._listener, self._meter = engines, processors, listener, meter
         self._stt_engine, self._vad_engine = engines.stt, engines.vad
         self._vad = engines.vad.stream()
         self._noise = engines.noise.stream() if engines.noise else None
         self._settings, self._habits, self._hush = settings, Habits(), Hush()
         self._endpointing = Endpointing(engines.vad.profile, settings)
         self._intake: Intake[Judged | CaughtUp] = Intake()
-        self._recall, self._before = Recall(), EarSnapshot()
+        self._recall, self._before = Recall(voice=voice), EarSnapshot()
         self._pushed = 0
         self._again = False
         self._flush_done = asyncio.Event()
@@ -72,6 +80,11 @@ class Ear:
     def hears_speech(self) -> bool:
         """Whether the caller is within a turn."""
         return self._endpointing.hearing is not Hearing.QUIET
+
+    @property
+    def voice(self) -> bytes:
+        """What was said so far in the turn; nothing where another ear heard its beginning."""
+        return b"" if self._before.text else self._recall.voice.pcm
 
     def push(self, pcm: bytes, *, again: bool = False) -> None:
         """Take caller audio; ``again``: another worker had heard it."""
@@ -133,7 +146,7 @@ class Ear:
 
     def _recognised(self, recognition: Recognition) -> None:
         """Take what the recogniser reports; what it flushed is judged."""
-        self._text = self._whole(recognition.text)
+        self._text = self._before.whole(recognition.text)
         if self._text and not self._again:
             self._listener.partial(self._text)
         if recognition.flushed:
@@ -149,10 +162,6 @@ class Ear:
         if self._flushed and self._endpointing.hearing is Hearing.PAUSE and self._judging is None:
             self._settled = True
             self._judging = asyncio.create_task(self._judge(self._pauses), name="end-of-turn")
-
-    def _whole(self, text: str) -> str:
-        """Return what was recognised with what another worker had recognised of the same utterance."""
-        return f"{self._before.text} {text}".strip() if self._before.text else text
 
     async def _hear(self, stt: SttStream, piece: Piece) -> None:
         pcm = piece.pcm
@@ -263,32 +272,27 @@ class Ear:
         self._stop_judging()
         decided = self._clock()
         silence_s, speech_s = self._endpointing.silence_s, self._endpointing.speech_s
-        with span("stt.finish", provider=self._stt_engine.name):
-            final = await self._finish(stt)
+        with span("stt.finish", **model(self._stt_engine.name, gives="text")):
+            final = await last_words(stt)
             logger.info("speech recognised", extra={"engine": self._stt_engine.name, "characters": len(final.text)})
         self._failures = 0
-        text, last = self._whole(final.text.strip()), self._recall.last
+        text, last, voice = self._before.whole(final.text.strip()), self._recall.last, self.voice
         self._reset()
         if text:
-            times = {"speech_end": decided - silence_s, "decided": decided}
-            await self._listener.said(Utterance(text=text, speech_s=max(0.0, speech_s - silence_s), last=last, **times))
+            spoken_s, ended = max(0.0, speech_s - silence_s), decided - silence_s
+            said = Utterance(text=text, speech_s=spoken_s, speech_end=ended, decided=decided, last=last, voice=voice)
+            await self._listener.said(said)
         else:
             self._listener.said_nothing()
 
     def _reset(self) -> None:
         """Begin a new turn; what belonged to the one before is not heard again."""
+        self._meter.add("stt", self._stt_engine.at_work, "seconds", self._before.speech_s + self._recall.utterance_s)
         self._endpointing.reset()
         self._vad.reset()
         self._settled = False
         self._recall.end()
         self._before = EarSnapshot()
-
-    async def _finish(self, stt: SttStream) -> Recognition:
-        try:
-            async with asyncio.timeout(FINISH_S):
-                return await stt.finish()
-        except TimeoutError as error:
-            raise OperationTimeout("stt", "the recogniser did not finish in time") from error
 
     def _heard(self) -> Heard:
         at = self._endpointing

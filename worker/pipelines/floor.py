@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from voicebackend.session import PipelineState
 from voicebackend.streams import Frame
+from voicebackend.telemetry import barge_in_seconds
 from worker.pipelines.announcement import Announcement
 from worker.pipelines.answer import Answer
 from worker.pipelines.answer_parts import AnswerParts
@@ -63,6 +64,11 @@ class Floor:
     def taken(self) -> bool:
         """Whether the agent thinks or speaks."""
         return self._answer is not None
+
+    @property
+    def asked(self) -> Question | None:
+        """Return what is being answered, once the answer is certain."""
+        return None if self._answer is None or not self._answer.committed else self._answer.question
 
     @property
     def guessing(self) -> bool:
@@ -129,6 +135,8 @@ class Floor:
             return
         if decided is Verdict.RESUME and self._on_hold:
             return
+        if overlap is not None and self._playing is Playing.ON:
+            barge_in_seconds.record(overlap.speech_s)
         self._playing = PLAYING[decided][1]
         why = overlap.inputs() if overlap else {}
         logger.info("speech over the agent", extra={"turn": answer.turn, "verdict": str(decided), **why})
@@ -165,7 +173,7 @@ class Floor:
 
     # The agent
 
-    def guess(self, turn: int, text: str) -> None:
+    def guess(self, turn: int, text: str, voice: bytes = b"") -> None:
         """Let the agent begin on what the caller seems to have said, if the floor is free."""
         free = self._answer is None and not self._cutting  # what was cut off must be in the agent's memory first
         if self._agent is None or not self._settings.speculate or not free or self._guesses >= MAX_GUESSES:
@@ -174,7 +182,7 @@ class Floor:
             return
         self._drop_guess()
         self._guesses += 1
-        question = self._agent.ask(turn, text, speculative=True)
+        question = self._agent.ask(turn, text, voice=voice, speculative=True)
         self._guess = Guess(text, self._begin(question))
         self._parts.on_progress()
 
@@ -187,14 +195,14 @@ class Floor:
         """Answer what the caller said; with the guess, if that was right."""
         assert self._agent is not None  # noqa: S101 - without one, nobody is asked
         guess, self._guess, self._guesses = self._guess, None, 0
-        if guess is not None and _is_right(guess, turn, utterance.text):
+        if guess is not None and utterance.digits is None and _is_right(guess, turn, utterance.text):
             logger.info("guess used", extra={"turn": turn})
             self.take(guess.answer)
             guess.answer.commit(speech_end=utterance.speech_end, decided=utterance.decided)
             await guess.answer.question.commit(utterance.text)
         else:
             self._drop(guess)
-            answer = self._begin(self._agent.ask(turn, utterance.text))
+            answer = self._begin(self._agent.ask(turn, utterance.text, voice=utterance.voice))
             self.take(answer)
             answer.commit(speech_end=utterance.speech_end, decided=utterance.decided)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from voicebackend.digits import Collected
 from voicebackend.errors import VoiceBackendError
 from worker.pipelines.snapshot import EarSnapshot
 
@@ -34,8 +36,25 @@ class Utterance:
     """When the last voiced audio was heard; seconds of the loop's clock."""
     decided: float
     """When the turn was taken to be over; seconds of the loop's clock."""
+    typed: bool = False
+    """Nothing of it was heard: whoever answers must be given the text."""
     last: int = 0
     """Number of the last frame of caller audio that was heard of it."""
+    digits: Collected | None = None
+    """What was pressed, where the agent had asked for keys."""
+    voice: bytes = field(default=b"", repr=False)
+    """All of its audio, where a model is to hear it, and its beginning was heard here."""
+
+    def when(self, moment_of: Callable[[float], int]) -> dict[str, int]:
+        """Return what the log is told of when it was said, and ``typed`` if it was not spoken."""
+        times = {"from": moment_of(self.speech_end - self.speech_s), "to": moment_of(self.speech_end)}
+        return {**times, "typed": True} if self.typed else times
+
+    def with_more(self, more: Utterance) -> Utterance:
+        """Return it with what was said after it, before it was answered."""
+        began = min(self.speech_end - self.speech_s, more.speech_end - more.speech_s)
+        voice = self.voice + more.voice if self.voice and more.voice else b""  # half of it would mislead
+        return replace(more, text=f"{self.text} {more.text}", speech_s=more.speech_end - began, voice=voice)
 
 
 class Hearing(Protocol):
@@ -47,6 +66,11 @@ class Hearing(Protocol):
     @property
     def hears_speech(self) -> bool:
         """Whether the caller is within a turn."""
+        ...
+
+    @property
+    def voice(self) -> bytes:
+        """What was said so far in the turn under way, where a model is to hear it."""
         ...
 
     def push(self, pcm: bytes, *, again: bool = False) -> None:

@@ -34,6 +34,11 @@ class ModelAnswer(Answer):
         self._text.sayings.append(said.saying)
         await self._mouth.relay(self.playout, said.saying, said.audio(), self, may_play=self._committed)
 
+    async def _tell_voice(self, played_ms: float) -> None:
+        """Tell the model, if it had begun."""
+        if (own_ms := self._model.own_ms(played_ms)) is not None:
+            await super()._tell_voice(own_ms)
+
     def _more(self, text: str) -> None:
         if self._watch.first_audio is not None:
             self._link.event(Transcript(role="agent", text=text, final=False, turn=self.turn))

@@ -6,12 +6,13 @@ import asyncio
 from dataclasses import dataclass
 from typing import Protocol
 
-from voicebackend.audio import PIPELINE_RATE
+from voicebackend.audio import PIPELINE_RATE, SAMPLE_BYTES
 from voicebackend.errors import ConnectionFailed, VoiceBackendError
 from voicebackend.hooks import Stage
 from voicebackend.interfaces import S2sEvent
 from voicebackend.telemetry import frames_dropped
 from worker.pipelines.hearing import Heard, Listener, Utterance
+from worker.pipelines.meter import Meter
 from worker.pipelines.model_turn import MAX_TEXT
 from worker.pipelines.model_voice import ModelVoice
 from worker.pipelines.snapshot import EarSnapshot
@@ -24,6 +25,7 @@ BEFORE_FRAMES = 50
 """Caller frames from before the model noticed speech that another one must hear: 1 s."""
 TICK_S = 0.05
 """Seconds between two looks at how long the caller has been speaking, or silent."""
+_BYTES_PER_S = PIPELINE_RATE * SAMPLE_BYTES
 
 
 class ModelListener(Listener, Protocol):
@@ -31,6 +33,9 @@ class ModelListener(Listener, Protocol):
 
     async def understood(self, text: str) -> None:
         """Hear what the caller said that the model has begun to answer already."""
+
+    async def heard(self, text: str) -> None:
+        """Hear what else the caller had heard of the answer that was cut off."""
 
     async def settled(self) -> None:
         """Return when all is done that follows from the last event."""
@@ -48,8 +53,8 @@ class _Speech:
 class ModelEar:
     """Runs as one task, once the voice has a stream; ``push`` never waits."""
 
-    def __init__(self, voice: ModelVoice, processors: Processors, listener: ModelListener) -> None:
-        self._voice, self._processors, self._listener = voice, processors, listener
+    def __init__(self, voice: ModelVoice, processors: Processors, listener: ModelListener, meter: Meter) -> None:
+        self._voice, self._processors, self._listener, self._meter = voice, processors, listener, meter
         self._frames: asyncio.Queue[bytes] = asyncio.Queue()
         self._clock = asyncio.get_running_loop().time
         self._speech: _Speech | None = None
@@ -64,6 +69,11 @@ class ModelEar:
         """Whether the caller is within a turn."""
         return self._speech is not None
 
+    @property
+    def voice(self) -> bytes:
+        """Nothing: the model has heard it itself."""
+        return b""
+
     def push(self, pcm: bytes, *, again: bool = False) -> None:
         """Take caller audio; ``again``: another worker had heard it."""
         self._pushed += 1
@@ -72,6 +82,8 @@ class ModelEar:
         if self._frames.qsize() >= QUEUE_FRAMES:
             self._frames.get_nowait()
             frames_dropped.add(1, {"where": "s2s"})
+        if not again:
+            self._meter.add("s2s", self._voice.at_work, "seconds_in", len(pcm) / _BYTES_PER_S)
         self._frames.put_nowait(pcm)
 
     def snapshot(self) -> EarSnapshot:
@@ -125,7 +137,7 @@ class ModelEar:
 
     async def _hear(self, event: S2sEvent) -> None:
         match event.kind:
-            case "audio" | "agent_text" | "turn_done":
+            case "audio" | "agent_text" | "hold_tone" | "turn_done":
                 self._voice.take(event)
             case "speech_started":
                 self._late = False
@@ -136,6 +148,11 @@ class ModelEar:
                 self._tell()
             case "user_text":
                 await self._understand(event)
+            case "usage":
+                for unit, amount in event.usage.items():
+                    self._meter.add("s2s", self._voice.at_work, unit, amount)
+            case "agent_heard":
+                await self._listener.heard(event.text.strip()[:MAX_TEXT])
             case "error":
                 raise ConnectionFailed("s2s", "the speech-to-speech model reported an error")
             case _:

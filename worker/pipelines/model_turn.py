@@ -32,7 +32,8 @@ class ModelTurn:
         self._waiting_bytes = self._heard_bytes = 0
         self._odd = b""
         self._text = self._untimed = ""
-        self._timed_s = 0.0
+        self._timed_s = self._tone_s = 0.0
+        self._spoken = False
         self.saying = Saying(Clause("", "", ()))
         """Its text so far, and when the words of it sound."""
         self.on_text: Callable[[str], None] = lambda text: None
@@ -56,7 +57,11 @@ class ModelTurn:
             return
         match event.kind:
             case "audio":
+                self._spoken = True
                 self._hear(event.pcm)
+            case "hold_tone":
+                self._hear(event.pcm)
+                self._tone_s = self._received_s
             case "agent_text":
                 self._read(event)
             case _:
@@ -65,6 +70,10 @@ class ModelTurn:
     def drop(self) -> None:
         """Take nothing more."""
         self.dropped = True
+
+    def own_ms(self, played_ms: float) -> float | None:
+        """Return how much of what was played is the model's; None if it has said nothing: all was the hold tone."""
+        return max(0.0, played_ms - self._tone_s * 1000) if self._spoken or not self._tone_s else None
 
     @property
     def _received_s(self) -> float:
@@ -90,7 +99,9 @@ class ModelTurn:
         text = event.text if event.final else self._text + event.text
         more = text.removeprefix(self._text) if event.final else event.text
         if event.words:
-            self.saying.words += event.words
+            self.saying.words += [
+                WordTime(word.word, word.start_s + self._tone_s, word.end_s + self._tone_s) for word in event.words
+            ]
         elif not event.final:
             self._time(event.text)
         self._text = text.lstrip()[:MAX_TEXT]

@@ -8,9 +8,11 @@ import math
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 
+from voicebackend.audio import SAMPLE_BYTES
 from voicebackend.errors import OperationTimeout
 from voicebackend.interfaces import S2sEvent, S2sStream, SpeechToSpeech, TextToSpeech
 from voicebackend.telemetry import frames_dropped
+from worker.pipelines.meter import Meter
 from worker.pipelines.model_turn import ModelTurn
 
 logger = logging.getLogger(__name__)
@@ -29,19 +31,26 @@ class ModelVoice(TextToSpeech):
     stream: S2sStream
     """Set once the model was reached."""
 
-    def __init__(self, engine: SpeechToSpeech, on_turn: Callable[[ModelTurn], None] | None) -> None:
+    def __init__(self, engine: SpeechToSpeech, on_turn: Callable[[ModelTurn], None] | None, meter: Meter) -> None:
         super().__init__()
         self.name = engine.name  # type: ignore[misc]  # a class's elsewhere; this one speaks for another
-        self.sample_rate = engine.sample_rate
-        self._on_turn = on_turn
+        self.sample_rate, self._engine = engine.sample_rate, engine
+        self._on_turn, self._meter = on_turn, meter
         self._turn: ModelTurn | None = None
         self._asked: ModelTurn | None = None
         """What the model was given to say, before the first of it comes."""
         self._clock = asyncio.get_running_loop().time
         self._stale_until = math.inf
 
+    @property
+    def at_work(self) -> str:
+        """The name of the engine that speaks."""
+        return self._engine.at_work
+
     def take(self, event: S2sEvent) -> None:
-        """Take ``audio``, ``agent_text`` or ``turn_done``."""
+        """Take ``audio``, ``agent_text``, ``hold_tone`` or ``turn_done``."""
+        if event.kind == "audio":
+            self._meter.add("s2s", self.at_work, "seconds_out", len(event.pcm) / SAMPLE_BYTES / self.sample_rate)
         if self._turn is not None and self._turn.dropped and self._clock() > self._stale_until:
             self._turn = None
         if self._turn is None and event.kind != "turn_done":

@@ -16,7 +16,8 @@ from voicebackend.hooks import Stage
 from voicebackend.interfaces import TextToSpeech, TransportLink, WordTime
 from voicebackend.levels import Limiter
 from voicebackend.retry import RetryPolicy
-from voicebackend.telemetry import span
+from voicebackend.tracing import model, span
+from worker.pipelines.meter import Meter
 from worker.pipelines.playout import Playout
 from worker.pipelines.resumption import forget_unsaid
 from worker.pipelines.saying import Saying
@@ -75,9 +76,13 @@ class Mouth:
         stage: Stage = Stage.POST_TTS,
         on_cut: Callable[[float], Awaitable[None]] | None = None,
         retry: RetryPolicy = RETRY,
+        meter: Meter | None = None,
     ) -> None:
         self._tts, self._link, self._processors = tts, link, processors
         self._stage, self._on_cut, self._retry = stage, on_cut, retry
+        self._role = "tts" if stage is Stage.POST_TTS else "s2s"
+        self.meter = meter or Meter()
+        """Counts what the voice is given."""
         self._busy = asyncio.Lock()
         self._rate = link.sample_rate
         self._resampler = Resampler(tts.sample_rate, self._rate)
@@ -118,6 +123,11 @@ class Mouth:
         await self._run(
             lambda ready: self._convert(saying, audio, ready, progress, sample_rate), playout, progress, may_play
         )
+
+    def count(self, saying: Saying) -> None:
+        """Count what the voice is given, or was given by a worker that went before it could tell."""
+        if saying.clause.spoken:
+            self.meter.add(self._role, self._tts.at_work, "characters", len(saying.clause.spoken))
 
     async def cut_off(self, played_ms: float) -> None:
         """Hear that speech was cut off when so much of its last clause had been played."""
@@ -171,7 +181,7 @@ class Mouth:
             text = saying.unsaid
             progress.clause_ready(saying)
             await ready.put(Piece(saying=saying, pcm=b""))
-            with span("tts.synthesize", provider=self._tts.name):
+            with span("tts.synthesize", **model(self._tts.name, gives="speech")):
                 if text:
                     await self._make(saying, ready)
                 logger.info("speech synthesised", extra={"engine": self._tts.name, "characters": len(text)})

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Sequence
+
 AHEAD_S = 0.5
 """Seconds of audio that may be on their way to the gateway."""
+MAX_STRETCHES = 128
+"""Of a turn's playout without a stop whose beginnings are known: the latest."""
+Stretch = tuple[float, float]
+"""Where playout began to run, or to run on: seconds of the turn's audio, and when that was."""
 
 
 class Pacer:
     """Says how long to wait before the next frame of a turn, and how much has been heard if nobody says."""
 
-    def __init__(self, sent_s: float = 0.0, ends_at: float | None = None) -> None:
+    def __init__(self, sent_s: float = 0.0, ends_at: float | None = None, stretches: Sequence[Stretch] = ()) -> None:
         self._ends_at = ends_at
+        self._stretches = deque(stretches, MAX_STRETCHES)
         self._held_at: float | None = None
         self.sent_s = sent_s
         """Seconds of audio sent."""
@@ -28,6 +36,7 @@ class Pacer:
     def resume(self, now: float) -> None:
         """Let it go on: everything is due later by as long as it stood still."""
         if self._held_at is not None and self._ends_at is not None:
+            self._stretches.append((self.played_s(now), now))
             self._ends_at = max(self._ends_at, self._held_at) + now - self._held_at
         self._held_at = None
 
@@ -43,6 +52,8 @@ class Pacer:
 
     def sent(self, seconds: float, now: float) -> None:
         """Note a frame sent at ``now``; after a gap, playout starts anew from there."""
+        if self._ends_at is None or self._ends_at < now:
+            self._stretches.append((self.sent_s, now))
         self._ends_at = max(self._ends_at or now, now) + seconds
         self.sent_s += seconds
 
@@ -54,3 +65,13 @@ class Pacer:
     def played_s(self, now: float) -> float:
         """Return the seconds that have been played by ``now``, by the pace at which they were sent."""
         return max(0.0, self.sent_s - self.remaining(now))
+
+    @property
+    def stretches(self) -> tuple[Stretch, ...]:
+        """Return where playout began to run each time, oldest first."""
+        return tuple(self._stretches)
+
+    def heard_at(self, place_s: float) -> float | None:
+        """Return when a place of the turn's audio was, or will be, heard; None if nothing was sent."""
+        known = [stretch for stretch in self._stretches if stretch[0] <= place_s] or [*self._stretches][:1]
+        return known[-1][1] + place_s - known[-1][0] if known else None

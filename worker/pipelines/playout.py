@@ -8,7 +8,7 @@ from collections import deque
 from voicebackend.audio import SAMPLE_BYTES, AudioFormat, FrameCutter
 from voicebackend.events import AudioStart, Clear, Pause, Resume
 from voicebackend.interfaces import TransportLink
-from worker.pipelines.pacing import Pacer
+from worker.pipelines.pacing import Pacer, Stretch
 from worker.pipelines.resumption import Resumption
 
 BATCH_FRAMES = 5
@@ -42,7 +42,8 @@ class Playout:
         """Go on behind what another worker sent."""
         now = self._loop.time()
         self._base_ms = resumed.snapshot.base_ms
-        self._pacer = Pacer(resumed.received_ms / 1000, now + (resumed.received_ms - resumed.played_ms) / 1000)
+        ends_at = now + (resumed.received_ms - resumed.played_ms) / 1000
+        self._pacer = Pacer(resumed.received_ms / 1000, ends_at, resumed.snapshot.stretches)
         if resumed.held:
             self.hold()  # says it again: else the caller's side would go on by itself
 
@@ -149,6 +150,15 @@ class Playout:
     def played_ms(self) -> float:
         """Return the milliseconds that have been played by now, by the pace at which they were sent."""
         return self._pacer.played_s(self._loop.time()) * 1000
+
+    @property
+    def stretches(self) -> tuple[Stretch, ...]:
+        """Return where it began to run each time: seconds of its audio, and of the loop's clock."""
+        return self._pacer.stretches
+
+    def heard_at(self, ms: float) -> float | None:
+        """Return when a place of its audio was heard, by the pace of sending; None if nothing was sent."""
+        return self._pacer.heard_at(ms / 1000)
 
     async def _send(self, pcm: bytes) -> None:
         self._due.append(pcm)

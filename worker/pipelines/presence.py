@@ -13,6 +13,8 @@ logger = logging.getLogger(__name__)
 
 GOODBYE_S = 15.0
 """Seconds that a goodbye may take."""
+LAST_WORDS_S = 120.0
+"""Seconds that what somebody wants said before the end may take."""
 
 
 class Presence:
@@ -28,6 +30,7 @@ class Presence:
         self._silence, self._prompt, self._say_goodbye = silence, prompt, part
         self._changed = asyncio.Event()
         self._parting = ""
+        self._last_words: tuple[str, str] | None = None
 
     def snapshot(self) -> PresenceSnapshot:
         """Return the clocks as another worker has to know them."""
@@ -39,6 +42,11 @@ class Presence:
         """Before ``run``: let the clocks stand as another worker's; a goodbye that was begun is not said again."""
         self._silence.recount(snapshot.ends_at, snapshot.since, snapshot.prompted)
         self._parting = snapshot.parting
+
+    def leave(self, text: str, reason: str) -> None:
+        """Have this said to its end, whoever speaks, and then the call ended for this reason; the first counts."""
+        self._last_words = self._last_words or (text, reason)
+        self._changed.set()
 
     def active(self) -> None:
         """Someone speaks or thinks, or the caller is on hold."""
@@ -61,6 +69,10 @@ class Presence:
             return self._parting
         while True:
             self._changed.clear()
+            if self._last_words is not None:
+                text, self._parting = self._last_words
+                await self._part(text, LAST_WORDS_S)
+                return self._parting
             match self._silence.due(clock()):
                 case Prompt(text):
                     logger.info("nobody speaks: prompting")
@@ -85,11 +97,11 @@ class Presence:
         self._changed.clear()
         await self._wait(GOODBYE_S)
 
-    async def _part(self, goodbye: str | None) -> None:
+    async def _part(self, goodbye: str | None, within_s: float = GOODBYE_S) -> None:
         if goodbye is None:
             return
         try:
-            async with asyncio.timeout(GOODBYE_S):
+            async with asyncio.timeout(within_s):
                 await self._say_goodbye(goodbye)
         except TimeoutError:
             logger.warning("goodbye took too long")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 
 from voicebackend.audio import PIPELINE_RATE, SAMPLE_BYTES
+from worker.pipelines.caller_voice import CallerVoice
 from worker.pipelines.snapshot import EarSnapshot
 
 PREROLL_S = 0.5
@@ -25,9 +26,11 @@ _BYTES_PER_S = PIPELINE_RATE * SAMPLE_BYTES
 class Recall:
     """One ear's. Frames are numbered from 1 as they came; what stands in for none has the number 0."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, voice: bool = False) -> None:
+        self.voice = CallerVoice(wanted=voice)
+        """All of the utterance under way, where a model is to hear it."""
         self._pieces: deque[tuple[int, bytes]] = deque()
-        self._bytes = self._since_bytes = 0
+        self._bytes = self._since_bytes = self._utterance_bytes = 0
         self._first = 0
         """Of the utterance under way; 0 where there is none."""
         self._text, self._speech_s = "", 0.0
@@ -40,8 +43,11 @@ class Recall:
         """Take a frame that was heard."""
         self.last = max(self.last, number)
         self._pieces.append((number, pcm))
+        if in_turn:
+            self.voice.keep(pcm)
         self._bytes += len(pcm)
         self._since_bytes += len(pcm) if in_turn else 0
+        self._utterance_bytes += len(pcm) if in_turn else 0
         limit = (EVIDENCE_S if in_turn else PREROLL_S) * _BYTES_PER_S
         while self._pieces and self._bytes - len(self._pieces[0][1]) > limit:
             self._bytes -= len(self._pieces.popleft()[1])
@@ -51,17 +57,24 @@ class Recall:
         """Return what is kept."""
         return b"".join(pcm for _, pcm in self._pieces)
 
+    @property
+    def utterance_s(self) -> float:
+        """Return the seconds of the utterance under way, as a recogniser has them; 0 where there is none."""
+        return self._utterance_bytes / _BYTES_PER_S if self._first else 0.0
+
     def begin(self) -> None:
         """Speech was noticed: it began within what is kept."""
         self._first = self._oldest or self.last + 1
         self._text, self._speech_s = "", 0.0
-        self._since_bytes = self._bytes
+        self._since_bytes = self._utterance_bytes = self._bytes
         self._flushes, self._flushed_at = 0, None
+        self.voice.begin(self.audio)
 
     def end(self) -> None:
         """The turn is over and its words are known: nothing up to here is heard again."""
         self._pieces.clear()
-        self._bytes = self._first = 0
+        self.voice.end()
+        self._bytes = self._utterance_bytes = self._first = 0
         self._text, self._speech_s = "", 0.0
 
     def flushing(self, speech_s: float) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from pydantic import Base64Bytes
 
+from voicebackend.digits import CollectDigits, Collected
 from voicebackend.interfaces import WordTime
 from voicebackend.session import PipelineState
 from worker.speech.clauses import Uncut
@@ -62,6 +63,23 @@ class QuestionSnapshot:
     """Of the error."""
     task: TaskSnapshot | None = None
     """None: nobody was asked."""
+    collect: CollectDigits | None = None
+    """Keys that it asks for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstSnapshot:
+    """When the caller's final text was there, and the first of what followed; None what is still to come."""
+
+    transcribed: float
+    text: float | None = None
+    clause: float | None = None
+    audio: float | None = None
+
+    def shifted(self, seconds: float) -> FirstSnapshot:
+        """Return it with its moments so much later."""
+        text, clause, audio = (None if at is None else at + seconds for at in (self.text, self.clause, self.audio))
+        return FirstSnapshot(transcribed=self.transcribed + seconds, text=text, clause=clause, audio=audio)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +102,9 @@ class AnswerSnapshot:
     sent_ms: float = 0.0
     base_ms: float = 0.0
     """Of the turn, that earlier sockets had played."""
+    first: FirstSnapshot | None = None
+    stretches: tuple[tuple[float, float], ...] = ()
+    """Where playout began to run each time: seconds of the turn's audio, and when."""
     clip: Base64Bytes = b""
     """Of the application's audio that this is, what was not sent yet."""
     is_clip: bool = False
@@ -101,6 +122,8 @@ class AnswerSnapshot:
         return replace(
             self,
             question=replace(self.question, task=task),
+            first=self.first and self.first.shifted(seconds),
+            stretches=tuple((place, at + seconds) for place, at in self.stretches),
             speech_end=self.speech_end + seconds,
             decided=self.decided + seconds,
         )
@@ -116,6 +139,8 @@ class UtteranceSnapshot:
     decided: float
     turn: int = 0
     logged: bool = False
+    typed: bool = False
+    digits: Collected | None = None
 
     def shifted(self, seconds: float) -> UtteranceSnapshot:
         """Return it with its moments so much later."""
@@ -132,6 +157,10 @@ class EarSnapshot:
     speech_s: float = 0.0
     in_turn: bool = False
 
+    def whole(self, text: str) -> str:
+        """Return what was recognised since, with what another worker had recognised of the same utterance."""
+        return f"{self.text} {text}".strip() if self.text else text
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PresenceSnapshot:
@@ -147,6 +176,33 @@ class PresenceSnapshot:
         """Return it with its moments so much later."""
         since = None if self.since is None else self.since + seconds
         return replace(self, ends_at=self.ends_at + seconds, since=since)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeypadSnapshot:
+    """Keys that are collected, and sensitive mode."""
+
+    turn: int = 0
+    """In which the agent asked for them."""
+    masked_until: float = 0.0
+    """When sensitive mode is over at the latest; 0 outside it."""
+    request: CollectDigits | None = None
+    """None: none are collected any more."""
+    phase: str = ""
+    opened: float = 0.0
+    since: float = 0.0
+    keys: str = field(default="", repr=False)
+    """So far; sealed if they are sensitive."""
+    said_again: int = 0
+
+    def shifted(self, seconds: float) -> KeypadSnapshot:
+        """Return it with its moments so much later."""
+        masked_until = self.masked_until and self.masked_until + seconds
+        return replace(self, masked_until=masked_until, opened=self.opened + seconds, since=self.since + seconds)
+
+    def over(self) -> KeypadSnapshot:
+        """Return it when what was collected has become a turn; sensitive mode goes on."""
+        return KeypadSnapshot(turn=self.turn, masked_until=self.masked_until)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,12 +230,14 @@ class DialogueSnapshot:
     """Interrupted, and what was heard of them is not noted down yet."""
     clips: tuple[Base64Bytes, ...] = ()
     """The application's audio that waits."""
+    keypad: KeypadSnapshot | None = None
 
     def shifted(self, seconds: float) -> DialogueSnapshot:
         """Return it with its moments so much later."""
         return replace(
             self,
             presence=self.presence.shifted(seconds),
+            keypad=self.keypad and self.keypad.shifted(seconds),
             waiting=self.waiting and self.waiting.shifted(seconds),
             asking=self.asking and self.asking.shifted(seconds),
             answer=self.answer and self.answer.shifted(seconds),

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from voicebackend.events import Latency
 from voicebackend.telemetry import turn_seconds
+from voicebackend.tracing import Stage, past
+from worker.pipelines.snapshot import FirstSnapshot
 
 
 @dataclass(slots=True)
@@ -25,6 +27,17 @@ class Stopwatch:
     first_audio: float | None = None
     """When the first agent audio was sent."""
 
+    def snapshot(self) -> FirstSnapshot:
+        """Return the moments that another worker cannot know."""
+        moments = (self.transcribed, self.first_text, self.first_clause, self.first_audio)
+        transcribed, text, clause, audio = (None if at is None else round(at, 3) for at in moments)
+        return FirstSnapshot(transcribed=transcribed or 0.0, text=text, clause=clause, audio=audio)
+
+    def restore(self, first: FirstSnapshot) -> None:
+        """Go on from another worker's."""
+        self.transcribed, self.first_text = first.transcribed, first.text
+        self.first_clause, self.first_audio = first.clause, first.audio
+
     def latency(self) -> Latency:
         """Return the stages in milliseconds; call it once the first audio was sent."""
         first_audio = self.first_audio if self.first_audio is not None else self.transcribed
@@ -38,10 +51,33 @@ class Stopwatch:
             e2e=_ms(first_audio - self.speech_end),
         )
 
-    def record(self) -> None:
-        """Put the stages into the metrics."""
+    def stages(self) -> list[Stage]:
+        """Return what the caller waited for, one after the other: together they are the whole wait.
+
+        What was done ahead of its time, on a guess, takes none of it.
+        """
+        last = self.first_audio if self.first_audio is not None else self.transcribed
+        ends = {
+            "end_of_turn": self.decided,
+            "stt": self.transcribed,
+            "agent": self.first_text,
+            "clause": self.first_clause,
+            "tts": last,
+        }
+        found, at = [], self.speech_end
+        for name, moment in ends.items():
+            end = min(max(at, at if moment is None else moment), last)
+            if end > at:
+                found.append(Stage(name, at, end))
+                at = end
+        return found
+
+    def record(self, turn: int) -> None:
+        """Put the stages into metrics and trace; call it when the first audio is sent."""
         for stage, value in self.latency().model_dump().items():
             turn_seconds[stage].record(value / 1000)
+        if self.first_audio is not None:
+            past("turn.response", self.stages(), now_s=self.first_audio, turn=turn)
 
 
 def _ms(seconds: float) -> float:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from voicebackend.agents import uninterruptible
+from voicebackend.digits import CollectDigits, Collected, Sealing
 from voicebackend.errors import OperationTimeout, VoiceBackendError, from_code
+from voicebackend.sealing import Seal
 from voicebackend.streams import Frame
 from worker.pipelines.snapshot import QuestionSnapshot
-from worker.scenarios.replies import AgentScript, Reply, in_order, matching
+from worker.scenarios.replies import AgentScript, Piece, Reply, in_order, matching
 from worker.scenarios.sightings import Kind
 from worker.scenarios.timeline import Timeline
 
@@ -21,10 +23,12 @@ class ScriptedAgent:
     def __init__(self, script: AgentScript, timeline: Timeline, number: int = 1) -> None:
         self.script, self.timeline, self._number = script, timeline, number
         self.questions: list[ScriptedQuestion] = []
+        self.seal: Sealing = Seal("of a scenario", str(number))
+        self.told: Callable[[], None] = lambda: None
         self._in_order: dict[int, int] = {}
         self._effects: set[tuple[int, str]] = set()
 
-    def ask(self, turn: int, transcript: str, *, speculative: bool = False) -> ScriptedQuestion:
+    def ask(self, turn: int, transcript: str, *, voice: bytes = b"", speculative: bool = False) -> ScriptedQuestion:
         """Return the question; questions of the same turn before it are void."""
         for question in self.questions:
             if question.turn == turn:
@@ -33,6 +37,15 @@ class ScriptedAgent:
         self.questions.append(question)
         self.timeline.note(Kind.ASKED, transcript, detail="speculative" if speculative else f"turn {turn}")
         return question
+
+    def listen(self, on_told: Callable[[], None]) -> None:
+        """Have this called when keys are asked for, or an answer is over."""
+        self.told = on_told
+
+    async def keep(self, turn: int, collected: Collected) -> None:
+        """Take keys, and reveal them as an agent would."""
+        value = self.seal.open(collected.sealed) if collected.sensitive else collected.value
+        self.timeline.note(Kind.DIGITS, f"{value or 'none'} {collected.ended}", detail=f"turn {turn}")
 
     def resume(self, snapshot: QuestionSnapshot) -> ScriptedQuestion:
         """No worker dies in a scenario."""
@@ -70,7 +83,9 @@ class ScriptedQuestion:
         self.turn, self.transcript, self.speculative = turn, transcript, speculative
         self._agent, self._reply = agent, reply
         self._certain = asyncio.Event()
-        self.void = self.said_nothing = False
+        self.void = self.said_nothing = self.over = False
+        self.collect: CollectDigits | None = None
+        self.hop_s: float | None = None
         self.failed = False
         """As it was told to: with an error, out of time, or in marks that nobody can speak."""
         self.committed_at: float | None = None
@@ -113,6 +128,9 @@ class ScriptedQuestion:
         except VoiceBackendError:
             self.failed = True
             raise
+        finally:
+            self.over = True
+            self._agent.told()
         self.said_nothing = not said.strip()
         self.failed = not self.said_nothing and not any(map(str.isalnum, said))
 
@@ -121,19 +139,32 @@ class ScriptedQuestion:
         try:
             await self._sleep(self._agent.script.delay, deadline)
             for piece in self._reply.say:
-                if piece.wait is not None or piece.hangs:
-                    await self._sleep(3600.0 if piece.hangs else piece.wait or 0.0, deadline)
-                if piece.once is not None:
-                    await self._effect(piece.once, deadline)
-                if piece.error is not None:
-                    raise from_code(piece.error, "agent", "scripted failure")
-                text = uninterruptible(piece.notice) if piece.notice else piece.text or ""
-                for word in re.findall(r"\s*\S+", self._agent.numbered(text)):
+                await self._act(piece, deadline)
+                if piece.collect is not None:
+                    continue
+                for word in self._words(piece):
                     yield word
                     await self._sleep(self._agent.script.pace, deadline)
                 yield " "
         except TimeoutError as error:
             raise OperationTimeout("agent", "the agent did not finish in time") from error
+
+    async def _act(self, piece: Piece, deadline: float) -> None:
+        """Do what is not said."""
+        if piece.wait is not None or piece.hangs:
+            await self._sleep(3600.0 if piece.hangs else piece.wait or 0.0, deadline)
+        if piece.once is not None:
+            await self._effect(piece.once, deadline)
+        if piece.collect is not None:
+            self.collect = self.collect or piece.collect
+            self._agent.told()
+        elif piece.error is not None:
+            raise from_code(piece.error, "agent", "scripted failure")
+
+    def _words(self, piece: Piece) -> list[str]:
+        """Return what is said, word by word, each with the blanks before it."""
+        text = uninterruptible(piece.notice) if piece.notice else piece.text or ""
+        return re.findall(r"\s*\S+", self._agent.numbered(text))
 
     def _settle(self) -> None:
         self._certain.set()

@@ -79,8 +79,7 @@ class Caller:
             case Pause():
                 await asyncio.sleep(step.pause)
             case Press():
-                self.timeline.note(Kind.PRESSES, step.press)
-                self.gateway.to_pipeline(lambda pipeline: pipeline.dtmf(step.press))
+                await self._press(step)
             case Hold():
                 await self._hold(step.hold)
             case Network():
@@ -117,6 +116,12 @@ class Caller:
 
     async def _heard_out(self, sound: Sound) -> None:
         await sound.done.wait()
+
+    async def _press(self, step: Press) -> None:
+        for at, key in enumerate(step.press):
+            await asyncio.sleep(step.every if at else 0.0)
+            self.timeline.note(Kind.PRESSES, key)
+            self.gateway.to_pipeline(lambda pipeline, key=key: pipeline.dtmf(key))  # type: ignore[misc]
 
     async def _hold(self, seconds: float) -> None:
         for on in (True, False):

@@ -11,6 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from voicebackend.errors import InvalidConfig
+from voicebackend.yaml_text import compose_yaml, load_yaml
 from worker.scenarios.format import Scenario
 
 MAX_BYTES = 64 * 1024
@@ -54,9 +55,9 @@ def load(path: Path) -> File:
         text = path.read_text(encoding="utf-8")
         if len(text) > MAX_BYTES:
             raise InvalidConfig("scenario", f"{path}: a scenario has at most {MAX_BYTES // 1024} KiB")
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root = compose_yaml(text)
         _refuse_twice(path, root)
-        data = yaml.safe_load(text)
+        data = load_yaml(text)
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidConfig("scenario", f"{path}: cannot be read: {error}") from error
     except yaml.YAMLError as error:
@@ -107,9 +108,9 @@ def _refuse_twice(path: Path, node: yaml.Node | None) -> None:
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
-            if key.value in seen:
+            if isinstance(key.value, str) and key.value in seen:
                 raise InvalidConfig("scenario", f"{path}:{key.start_mark.line + 1}: {key.value} is there twice")
-            seen.add(key.value)
+            seen.add(str(key.value))
             _refuse_twice(path, value)
     elif isinstance(node, yaml.SequenceNode):
         for item in node.value:

@@ -7,13 +7,16 @@ from typing import Any
 
 from voicebackend.events import Message
 from worker.scenarios.expectations import Remembered
+from worker.scenarios.sightings import Kind
+from worker.scenarios.timeline import Timeline
 
 
 class ScriptedLog:
     """Keeps everything in memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, timeline: Timeline) -> None:
         self.entries: list[Mapping[str, Any]] = []
+        self._timeline = timeline
 
     async def append(self, entry: Mapping[str, Any]) -> None:
         """Append an entry."""
@@ -22,6 +25,11 @@ class ScriptedLog:
     async def event(self, message: Message, **extra: Any) -> None:
         """Append what the caller is told too."""
         await self.append({**message.model_dump(mode="json", exclude_none=True), **extra})
+
+    async def masked(self, seconds: float, turn: int, place: Mapping[str, int]) -> None:
+        """Note that sensitive mode begins or ends."""
+        self._timeline.note(Kind.MASKED, "on" if seconds else "off")
+        await self.append({"type": "masked", "on": seconds > 0, "turn": turn, **place})
 
     def failed(self) -> frozenset[int]:
         """Return the turns for which an error was noted."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from providers.mock.tones import speak
+from voicebackend.agents import HistoryEntry
 from voicebackend.audio import PIPELINE_RATE, SAMPLE_BYTES
 from voicebackend.interfaces import S2sEvent, S2sStream, SpeechToSpeech
 from worker.scenarios.format import S2sScript
@@ -33,9 +34,11 @@ class ScriptedS2s(SpeechToSpeech):
         self.interruptions = 0
         """How often it was told to stop."""
 
-    async def stream(self, *, metadata: Mapping[str, Any], answers: bool = True) -> S2sStream:
+    async def stream(
+        self, *, metadata: Mapping[str, Any], answers: bool = True, history: Sequence[HistoryEntry] = ()
+    ) -> S2sStream:
         """Open a conversation."""
-        del metadata
+        del metadata, history
         return _Stream(self, answers=answers)
 
 

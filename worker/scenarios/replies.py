@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
+from voicebackend.digits import CollectDigits
 from voicebackend.errors import ErrorCode
-from worker.scenarios.times import Time
+from worker.scenarios.times import Time, with_seconds
 
 
 class _Part(BaseModel):
@@ -25,6 +26,8 @@ class Piece(_Part):
     """A side effect, had once a turn and only when the turn is certain."""
     notice: str | None = None
     """Said, and not to be interrupted."""
+    collect: Annotated[CollectDigits, BeforeValidator(with_seconds)] | None = None
+    """Asks for keys; before the words that ask for them."""
     error: ErrorCode | None = None
     """Fails with this code."""
     hangs: bool = False

@@ -53,6 +53,10 @@ class Kind(StrEnum):
     """The agent is told that its answer is no longer wanted."""
     EFFECT = "effect"
     """The agent has had this side effect."""
+    DIGITS = "digits"
+    """The agent's code has these keys, and knows why no more came: ``1234 until``."""
+    MASKED = "masked"
+    """Sensitive mode begins (``on``) or is over (``off``), as the log is told."""
     ENDED = "ended"
     """The call ends, for this reason."""
 

@@ -116,7 +116,7 @@ class _Conversation:
             speaker=cast.speaker,
             finder=cast.finder,
         )
-        self._log, self._agent = ScriptedLog(), ScriptedAgent(scenario.agent, self.timeline, number)
+        self._log, self._agent = ScriptedLog(self.timeline), ScriptedAgent(scenario.agent, self.timeline, number)
         self._engines = cast.engines(scenario)
 
     def _report(self, turn: int, ms: float) -> None:

@@ -85,9 +85,11 @@ class Until(Step):
 
 
 class Press(Step):
-    """Press a key."""
+    """Press keys, one after the other."""
 
-    press: Annotated[str, Field(pattern=r"^[0-9A-D*#]$"), BeforeValidator(str)]
+    press: Annotated[str, Field(pattern=r"^[0-9A-D*#]{1,64}$"), BeforeValidator(str)]
+    every: Time = 0.25
+    """Seconds from one to the next."""
 
 
 class Hold(Step):

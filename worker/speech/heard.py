@@ -46,6 +46,17 @@ class SpokenClause:
 
 
 @dataclass(frozen=True, slots=True)
+class HeardClause:
+    """What was heard of a clause, and when, in milliseconds of the answer's playout."""
+
+    text: str
+    start_ms: float
+    end_ms: float
+    words: tuple[WordTime, ...] = ()
+    """Of them, those whose times are known; seconds from the start of the clause."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Heard:
     """A unit and when it has been played to its end; None for what makes no sound."""
 
@@ -60,6 +71,32 @@ def heard_text(spoken: Sequence[SpokenClause], played_ms: float) -> str:
     A unit that is spoken as several words ("$20") is heard only as a whole. What makes no sound, such as an emoji, goes
     with the word that follows it, at the end of the answer with the last word.
     """
+    units, heard = _parted(spoken, played_ms)
+    return _joined(units[:heard])
+
+
+def unheard_text(spoken: Sequence[SpokenClause], played_ms: float) -> str:
+    """Return the rest of what the agent wrote."""
+    units, heard = _parted(spoken, played_ms)
+    return _joined(units[heard:]).lstrip()
+
+
+def heard_clauses(spoken: Sequence[SpokenClause], played_ms: float) -> list[HeardClause]:
+    """Return clause by clause what was heard, and when; the last one may be a part."""
+    units, heard = _parted(spoken, played_ms)
+    found = []
+    for at, clause in enumerate(spoken):
+        mine = [unit for unit in units[:heard] if unit.clause == at]
+        end_ms = max((unit.end_ms for unit in mine if unit.end_ms is not None), default=clause.start_ms)
+        if text := _joined(mine):
+            latest_s = (end_ms + TOLERANCE_MS - clause.start_ms) / 1000
+            words = tuple(word for word in clause.words if word.end_s <= latest_s)
+            found.append(HeardClause(text, clause.start_ms, end_ms, words))
+    return found
+
+
+def _parted(spoken: Sequence[SpokenClause], played_ms: float) -> tuple[list[_Heard], int]:
+    """Return all units, and how many of them were heard."""
     units = [unit for at, clause in enumerate(spoken) for unit in _units(at, clause)]
     ends = [(at, unit.end_ms) for at, unit in enumerate(units) if unit.end_ms is not None]
     heard = 0
@@ -67,7 +104,7 @@ def heard_text(spoken: Sequence[SpokenClause], played_ms: float) -> str:
         if played_ms <= 0 or end > played_ms + TOLERANCE_MS:
             break
         heard = len(units) if at == ends[-1][0] else at + 1
-    return _joined(units[:heard])
+    return units, heard
 
 
 def seam_at(spoken: SpokenClause, played_ms: float) -> Seam | None:

@@ -24,6 +24,7 @@ class Heart:
 
     def __init__(self, fd: int) -> None:
         self._sessions: Callable[[], int] | None = None
+        self._relieved: Callable[[], bool] = bool
         self._socket = socket.socket(fileno=fd)
         self._socket.setblocking(False)
         self._socket.set_inheritable(False)
@@ -43,9 +44,9 @@ class Heart:
         self._socket.close()
         faulthandler.unregister(signal.SIGUSR1)
 
-    def is_ready(self, sessions: Callable[[], int]) -> None:
-        """Say that lanes are held, and from now on how many sessions were run since the start."""
-        self._sessions = sessions
+    def is_ready(self, sessions: Callable[[], int], relieved: Callable[[], bool] = bool) -> None:
+        """Say that lanes are held; from now on, how many sessions were run since the start, and if it shall end."""
+        self._sessions, self._relieved = sessions, relieved
         self._say(self._pulse())
 
     @contextmanager
@@ -61,7 +62,7 @@ class Heart:
     def _pulse(self) -> Pulse:
         if self._sessions is None:
             return Pulse(phase=Phase.LOADING)
-        return Pulse(phase=Phase.READY, sessions=self._sessions(), rss_mb=rss_mb())
+        return Pulse(phase=Phase.READY, sessions=self._sessions(), rss_mb=rss_mb(), relieved=self._relieved())
 
     def _say(self, pulse: Pulse) -> None:
         """Send a pulse; what a stopped supervisor does not read is dropped."""

@@ -29,6 +29,8 @@ class Pulse:
     """Sessions it has run since it started, those that run now included."""
     rss_mb: float = 0.0
     """Its resident memory, in 10^6 bytes."""
+    relieved: bool = False
+    """Somebody asked it to hand its sessions over and end."""
 
     def encode(self) -> bytes:
         """Return the line."""
@@ -39,6 +41,11 @@ class Pulse:
         """Read a line; raises ValueError if it is none of ours."""
         try:
             found = json.loads(line)
-            return cls(phase=Phase(found["phase"]), sessions=int(found["sessions"]), rss_mb=float(found["rss_mb"]))
+            return cls(
+                phase=Phase(found["phase"]),
+                sessions=int(found["sessions"]),
+                rss_mb=float(found["rss_mb"]),
+                relieved=bool(found["relieved"]),
+            )
         except (KeyError, TypeError) as error:
             raise ValueError("not a pulse") from error
