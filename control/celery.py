@@ -27,6 +27,7 @@ def make_app(deployment: Deployment) -> Any:
         beat_schedule={task.name: _every(task) for task in SCHEDULED},
         beat_scheduler="control.beat:LeaderScheduler",
         beat_max_loop_interval=1,
+        worker_consumer="control.task_consumer:TaskConsumer",
     )
     for task in TASKS.values():
         app.task(name=task.name, bind=True, shared=False, throws=(GaveUp,), **_limits(task))(body_of(task))

@@ -5,6 +5,7 @@ Built when a task first needs it, in Celery as in the process that runs tasks in
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import threading
@@ -13,9 +14,15 @@ import time
 from control import loop
 from control.hook_table import HookTable
 from control.live_config import LOOK_S, LiveConfig
+from control.outbox.outbox import Outbox
+from control.part_table import PartTable
+from control.records.cabinet import Cabinet
+from control.records.prices import Prices
 from control.sessions.placement import Placement
 from control.sessions.queue import SessionQueue
 from control.sessions.store import SessionStore
+from control.telephony.handover import CallHandover
+from control.telephony.outbound_lines import OutboundLines
 from voicebackend import remote
 from voicebackend._redis import connect, connect_sync, redis_errors
 from voicebackend._wire import Wire
@@ -45,13 +52,28 @@ class TaskContext:
         self.store = SessionStore(self.state, self.keys)
         self.queue = SessionQueue(self.state, self.keys, self.store, Placement(self.state, self.keys, self.store))
         self.publisher = publisher_for(deployment)
+        self.outbound = OutboundLines(deployment.telephony, self.state, self.keys)
+        self.handover = CallHandover(self.state, self.keys, self.outbound, deployment.base_url)
         self._live, self._looked = LiveConfig(self.state, self.keys, config), 0.0
+        self._cabinet: Cabinet | None = None
+        self._prices: Prices | None = None
         self.hooks = HookTable(self._live, remote.current())
+        self.parts = PartTable(self._live, remote.current())
 
     @property
     def config(self) -> BackendConfig:
         """Return the configuration that held when this process last looked."""
         return self._live.current
+
+    @property
+    def live(self) -> LiveConfig:
+        """Return what follows the configuration."""
+        return self._live
+
+    @property
+    def outbox(self) -> Outbox:
+        """Return what takes events for webhooks."""
+        return Outbox(self.state, self.keys, self.publisher)
 
     async def refresh(self) -> None:
         """Look whether the configuration changed, at most once a second; without Redis, what is there holds."""
@@ -62,6 +84,21 @@ class TaskContext:
             await self._live.refresh()
         except (VoiceBackendError, ValueError, KeyError) as error:
             logger.warning("configuration not read", extra={"error": type(error).__name__})
+
+    async def cabinet(self) -> Cabinet | None:
+        """Return where records are kept; None where the deployment keeps none. Opened when it is first asked for."""
+        path = self.deployment.retention
+        if self._cabinet is None and path is not None:
+            secret = self.deployment.records_key
+            self._cabinet = await asyncio.to_thread(Cabinet.open, path, self.state, self.keys, secret)
+        return self._cabinet
+
+    async def prices(self) -> Prices | None:
+        """Return what things cost; None where the deployment has no prices. Read when it is first asked for."""
+        path = self.deployment.prices
+        if self._prices is None and path is not None:
+            self._prices = await asyncio.to_thread(Prices.from_file, path)
+        return self._prices
 
     async def tell_lane(self, lane: int, frame: Frame) -> None:
         """Write one frame into a lane.
@@ -79,6 +116,7 @@ class TaskContext:
 
     async def aclose(self) -> None:
         """Release connections and threads."""
+        await self.outbound.aclose()
         await self.publisher.aclose()
         await self.state.aclose()
         await self.audio.aclose()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from control.live_config import LiveConfig
+from voicebackend.hooks import auth_hook_of
 from voicebackend.remote import resolve
 
 FIELDS = ("auth_hook", "rate_limiter", "data_retention_hook", "telephony_hook")
@@ -36,5 +37,6 @@ class HookTable:
         known, hook = self._made.get(field, (None, None))
         if known is not target:
             hook = resolve(target, field=field, remote=self._remote)
+            hook = auth_hook_of(hook) if field == "auth_hook" else hook
             self._made[field] = (target, hook)
         return hook

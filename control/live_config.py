@@ -15,6 +15,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from control.sessions.catalogues import read_catalogues
 from control.sessions.offers import check_offered
 from control.sessions.scripts import PUT_CONFIG
 from control.sessions.workers import announced_workers
@@ -29,6 +30,8 @@ LOOK_S = 1.0
 MASK = "********"
 """Stands for a secret; sent back with everything else as it is, it keeps the secret that is there."""
 _SECRET = re.compile(r"key|secret|token|password|credential", re.IGNORECASE)
+SETTINGS = frozenset({"provider_config", "engine_settings"})
+"""Fields that may hold secrets."""
 CODE_FIELDS = frozenset(
     {"auth_hook", "rate_limiter", "data_retention_hook", "telephony_hook", "custom_processors", "chat_model", "memory"}
     | {"retriever", "vector_store", "embedder", "prompt_template", "multimodal_model", "orchestrator"}
@@ -57,8 +60,8 @@ def masked(value: Any, *, secret: bool = False) -> Any:
     return MASK if secret and isinstance(value, str) and value else value
 
 
-def unmasked(wanted: Any, present: dict[str, Any]) -> Any:
-    """Return the ``provider_config`` that is meant: the present one if it comes back masked.
+def unmasked(field: str, wanted: Any, present: dict[str, Any]) -> Any:
+    """Return the settings that are meant: the present ones if they come back masked.
 
     Raises:
         InvalidConfig: masked, with changes: a secret that its sender cannot name must not reach another address.
@@ -67,8 +70,8 @@ def unmasked(wanted: Any, present: dict[str, Any]) -> Any:
     if json.dumps(MASK) not in json.dumps(wanted):
         return wanted
     if wanted != masked(present):
-        message = "provider_config: give the masked secrets again, because other settings change with them"
-        raise InvalidConfig("update_config", message, details={"field": "provider_config"})
+        message = f"{field}: give the masked secrets again, because other settings change with them"
+        raise InvalidConfig("update_config", message, details={"field": field})
     return present
 
 
@@ -84,8 +87,8 @@ def changed(config: BackendConfig, changes: Mapping[str, Any]) -> BackendConfig:
     for field in sorted(CODE_FIELDS & wanted.keys()):
         message = f"{field}: it names code to load, so it is set where the process is started"
         raise InvalidConfig("update_config", message, details={"field": field})
-    if "provider_config" in wanted:
-        wanted["provider_config"] = unmasked(wanted["provider_config"], now["provider_config"])
+    for field in SETTINGS & wanted.keys():
+        wanted[field] = unmasked(field, wanted[field], now[field])
     return config.with_fields(**wanted).checked(own_pipeline=True)
 
 
@@ -108,7 +111,8 @@ class LiveConfig(ConfigWatch):
             await self.refresh()
             config = changed(self.current, changes)
             if (config.provider, config.provider_config) != (self.current.provider, self.current.provider_config):
-                check_offered(config, await announced_workers(self._state, self._keys))
+                workers = await announced_workers(self._state, self._keys)
+                check_offered(config, workers, await read_catalogues(self._state, self._keys, workers))
             version = await self._put([self._key], [json.dumps(plain(config)), CONFIG_TTL_S])
         self.current, self.version = config, int(version)
 

@@ -6,10 +6,10 @@ import asyncio
 import logging
 import secrets
 import socket
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
 from redis.asyncio import Redis
@@ -17,20 +17,30 @@ from redis.exceptions import RedisError
 
 from control.access import dev_key
 from control.access.auth import ApiKeys
-from control.access.tokens import Tokens, TokenSigner, token_secret
+from control.access.key_store import KeyStore
+from control.access.request_rates import RequestRates
+from control.access.tokens import Tokens, TokenSigner
 from control.gateway.gateway import Gateway
 from control.hook_table import HookTable
 from control.http.app import create_app
+from control.http.connection import KEEP_ALIVE_S, Connection
+from control.http.sip_calls import sip_calls
 from control.live_config import LiveConfig
+from control.optional_parts import open_cabinet, open_desk, open_outbound, open_recordings
+from control.outbox.declared import declare
+from control.pseudonym import Pseudonyms
+from control.records.lateness import tell_lateness
 from control.services import Services
 from control.sessions.known_workers import KnownWorkers
 from control.sessions.log import IDLE_S, MAX_FOLLOWERS, SessionLogs
 from control.sessions.placement import Placement
 from control.sessions.queue import SessionQueue
 from control.sessions.store import SessionStore
+from control.telephony.handover import CallHandover
 from voicebackend._redis import HOT_TIMEOUT_S, STATE_TIMEOUT_S, connect, redis_errors
 from voicebackend.channel import Sender
 from voicebackend.config import BackendConfig
+from voicebackend.deployment_secret import token_secret
 from voicebackend.errors import ConnectionFailed, InvalidConfig, VoiceBackendError
 from voicebackend.inbox import Inbox
 from voicebackend.publisher import Publisher, publisher_for
@@ -76,20 +86,30 @@ async def serve(
         await warn_of_eviction(deployment)
         listening = _listen(stack, deployment)
         deployment, key = _addressed(config, deployment, listening)
+        await declare(state, deployment)
         services, inbox = await _open(
             stack, config, deployment, state=state, audio=audio, publisher=publisher, remote=remote
         )
         await stack.enter_async_context(_beside(services, inbox))
-        runner = web.AppRunner(create_app(services), access_log=None, shutdown_timeout=SHUTDOWN_S)
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        await web.SockSite(runner, listening).start()
+        await _answer(stack, services, listening)
+        await stack.enter_async_context(sip_calls(services))
         url = _url(listening)
         if key.startswith(dev_key.PREFIX):
             path = stack.enter_context(dev_key.published(deployment.home, url, key))
             logger.info("no API key is configured: a development key was made", extra={"path": str(path)})
         logger.info("control serves", extra={"url": url})
         yield Serving(url=url, api_key=key)
+
+
+async def _answer(stack: AsyncExitStack, services: Services, listening: socket.socket) -> None:
+    """Take connections and answer what is asked over them."""
+    app = create_app(services)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S, keepalive_timeout=KEEP_ALIVE_S)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    protocols = cast("Callable[[], asyncio.Protocol]", runner.server)
+    server = await asyncio.get_running_loop().create_server(lambda: Connection(protocols()), sock=listening)
+    stack.callback(server.close)
 
 
 @asynccontextmanager
@@ -103,7 +123,10 @@ async def _beside(services: Services, inbox: Inbox) -> AsyncIterator[None]:
         "inbox": inbox.run(),
         "configuration": services.live.watch(),
         "callers": services.gateway.watch(services.state),
+        "lateness": tell_lateness(services.cabinet.index if services.cabinet else None),
     }
+    if services.desk is not None:
+        loops["calls"] = services.desk.run()
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(work, name=name) for name, work in loops.items()]
         try:
@@ -163,30 +186,27 @@ async def _open(
     remote: Any,
 ) -> tuple[Services, Inbox]:
     """Open what handlers share, and the inbox of what comes for their callers."""
-    keys = deployment.keys
-    blocking = connect(deployment.state_url, timeout_s=IDLE_S + STATE_TIMEOUT_S, max_connections=MAX_FOLLOWERS)
-    stack.push_async_callback(blocking.aclose)
-    if publisher is None:
-        publisher = publisher_for(deployment)
-        stack.push_async_callback(publisher.aclose)
-    tokens = Tokens(state, keys, TokenSigner(await token_secret(state, deployment)))
+    keys, publisher = deployment.keys, publisher or _publisher(stack, deployment)
+    secret = await token_secret(state, deployment)
+    tokens, key_store = Tokens(state, keys, TokenSigner(secret)), KeyStore(state, keys, secret)
     store, sender, live = SessionStore(state, keys), Sender(audio), LiveConfig(state, keys, config)
-    logs, placement = SessionLogs(blocking, store, keys), Placement(state, keys, store)
-    with redis_errors("start"):
-        await live.refresh()
-    hooks = HookTable(live, remote)
-    hooks.check()
-    owner = secrets.token_hex(8)
-    gateway = Gateway(owner=owner, sender=sender, store=store, logs=logs, tokens=tokens, keys=keys)
-    inbox = Inbox(deployment.audio_url, keys, owner, gateway.take)
-    await inbox.open()
-    stack.push_async_callback(inbox.aclose)
+    logs, placement = _logs(stack, deployment, store), Placement(state, keys, store)
+    hooks, owner = await _hooks(live, remote), secrets.token_hex(8)
+    cabinet = await open_cabinet(deployment, state)
+    recordings = await open_recordings(stack, deployment, cabinet, hooks, state)
+    gateway = Gateway(
+        owner=owner, sender=sender, store=store, logs=logs, tokens=tokens, keys=keys, recordings=recordings
+    )
+    inbox = await _inbox(stack, deployment, gateway, owner)
     stack.push_async_callback(_flush, sender)
+    outbound = await open_outbound(stack, deployment, state)
     services = Services(
         deployment=deployment,
         live=live,
         hooks=hooks,
-        api_keys=ApiKeys(deployment.api_keys),
+        api_keys=ApiKeys(deployment.api_keys, key_store),
+        key_store=key_store,
+        rates=RequestRates(state, keys, deployment.limits.request_rate),
         state=state,
         store=store,
         workers=KnownWorkers(state, keys),
@@ -196,9 +216,44 @@ async def _open(
         tokens=tokens,
         sender=sender,
         publisher=publisher,
+        pseudonyms=Pseudonyms.by(secret),
         gateway=gateway,
+        outbound=outbound,
+        handover=CallHandover(state, keys, outbound, deployment.base_url),
+        desk=await open_desk(deployment, state),
+        cabinet=cabinet,
     )
+    stack.push_async_callback(services.background.aclose)
     return services, inbox
+
+
+async def _inbox(stack: AsyncExitStack, deployment: Deployment, gateway: Gateway, owner: str) -> Inbox:
+    inbox = Inbox(deployment.audio_url, deployment.keys, owner, gateway.take)
+    await inbox.open()
+    stack.push_async_callback(inbox.aclose)
+    return inbox
+
+
+def _logs(stack: AsyncExitStack, deployment: Deployment, store: SessionStore) -> SessionLogs:
+    """Return sessions' logs, over connections of their own: who follows one waits on it."""
+    blocking = connect(deployment.state_url, timeout_s=IDLE_S + STATE_TIMEOUT_S, max_connections=MAX_FOLLOWERS)
+    stack.push_async_callback(blocking.aclose)
+    return SessionLogs(blocking, store, deployment.keys)
+
+
+def _publisher(stack: AsyncExitStack, deployment: Deployment) -> Publisher:
+    publisher = publisher_for(deployment)
+    stack.push_async_callback(publisher.aclose)
+    return publisher
+
+
+async def _hooks(live: LiveConfig, remote: Any) -> HookTable:
+    """Return the hooks of the configuration as it is now; raises InvalidConfig if one is not there."""
+    with redis_errors("start"):
+        await live.refresh()
+    hooks = HookTable(live, remote)
+    hooks.check()
+    return hooks
 
 
 async def _flush(sender: Sender) -> None:

@@ -5,42 +5,38 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from control.access.key_store import KeyStore
+from control.access.principal import OPERATOR, Principal
+from control.access.scopes import owner_of
+from voicebackend.api_keys import holds
 from voicebackend.errors import AuthenticationFailed, AuthorizationFailed
 from voicebackend.hooks import AuthHook, AuthResult, HookFailed, ask
 
 _SCHEME = "bearer "
 _MAX_KEY_CHARS = 8192
-OPERATOR = "default"
-"""The tenant that runs the deployment: only its keys may read and change the configuration, which is everyone's."""
-_OPERATORS = "config."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Principal:
-    """Who is asking."""
-
-    tenant: str
-    user_id: str
 
 
 class ApiKeys:
-    """Knows the deployment's keys by their digests only."""
+    """Knows the deployment's own keys by their digests only, and those that were made since by ``stored``."""
 
-    def __init__(self, tenants: Mapping[str, str]) -> None:
+    def __init__(self, tenants: Mapping[str, str], stored: KeyStore | None = None) -> None:
         self._tenants = [(_digest(key), tenant) for key, tenant in tenants.items()]
+        self._stored = stored
 
-    def find(self, key: str) -> Principal:
+    async def find(self, key: str) -> Principal:
         """Return whose key this is, in a time that does not depend on which.
 
         Raises:
             AuthenticationFailed: nobody's.
+            ConnectionFailed: whose it is stands in Redis, and that does not answer.
 
         """
         digest = _digest(key)
         found = [tenant for known, tenant in self._tenants if hmac.compare_digest(known, digest)]
+        if not found and self._stored is not None:
+            return await self._stored.find(key)
         if not found:
             raise AuthenticationFailed("authenticate", "the API key is not known")
         return Principal(tenant=found[0], user_id=f"key-{digest.hex()[:12]}")
@@ -72,31 +68,35 @@ async def authenticate(header: str, keys: ApiKeys, hook: AuthHook | None, about:
     """
     key = bearer(header)
     if hook is None:
-        return keys.find(key)
+        return await keys.find(key)
     try:
         result = await ask(lambda: hook.authenticate(key, about), hook="auth_hook.authenticate", expected=AuthResult)
     except HookFailed as error:
         raise AuthenticationFailed("authenticate", "the key could not be checked") from error
     if result.authorized is not True:
         raise AuthenticationFailed("authenticate", "the key is not accepted")
-    return Principal(tenant=str(result.tenant), user_id=str(result.user_id))
+    return Principal(tenant=str(result.tenant), user_id=str(result.user_id), metadata=result.metadata)
 
 
-async def authorize(principal: Principal, operation: str, hook: AuthHook | None) -> None:
-    """Return if this user may do this; without a hook a key may do everything within its tenant, but not configure.
+async def authorize(principal: Principal, operation: str, scope: str, hook: AuthHook | None) -> None:
+    """Return if they may do this with what it is about.
+
+    Without a hook, a key may do within its tenant what its scopes say; what is everyone's is the operator's.
 
     Raises:
         AuthorizationFailed: they may not, or the hook failed.
 
     """
+    owner = owner_of(operation, principal.tenant)
     if hook is None:
-        if operation.startswith(_OPERATORS) and principal.tenant != OPERATOR:
+        if owner != principal.tenant:
             raise AuthorizationFailed("authorize", f"not permitted: {operation} is for keys of tenant {OPERATOR}")
+        if not holds(principal.scopes, scope):
+            raise AuthorizationFailed("authorize", f"not permitted: the key has no scope {scope}")
         return
+    about = AuthResult(user_id=principal.user_id, authorized=True, tenant=principal.tenant, metadata=principal.metadata)
     try:
-        allowed = await ask(
-            lambda: hook.authorize(principal.user_id, operation), hook="auth_hook.authorize", expected=bool
-        )
+        allowed = await ask(lambda: hook.authorize(about, operation, owner), hook="auth_hook.authorize", expected=bool)
     except HookFailed as error:
         raise AuthorizationFailed("authorize", "the permission could not be checked") from error
     if not allowed:

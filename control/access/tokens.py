@@ -15,12 +15,13 @@ from typing import Any
 import jwt
 from redis.asyncio import Redis
 
+from control.access.links import LinkSigner
 from control.sessions.scripts import ROTATE
 from voicebackend._redis import redis_errors
 from voicebackend.errors import AuthenticationFailed
 from voicebackend.keys import Keys
 from voicebackend.record import LIVE_TTL_S
-from voicebackend.settings import Deployment
+from voicebackend.sealing import Seal
 
 TOKEN_S = 60
 """Seconds for which a session token may be used."""
@@ -56,6 +57,15 @@ class TokenSigner:
 
     def __init__(self, secret: str) -> None:
         self._secret = secret
+
+    def seal_of(self, session: str) -> Seal:
+        """Return the seal of what this session's caller types, by the same secret."""
+        return Seal(self._secret, session)
+
+    @property
+    def links(self) -> LinkSigner:
+        """What signs links to records, by the same secret."""
+        return LinkSigner(self._secret)
 
     def sign(self, claims: Claims, *, now: float) -> str:
         """Return the token that says this."""
@@ -108,6 +118,15 @@ class Tokens:
         self._redis, self._keys, self._signer = redis, keys, signer
         self._rotate = redis.register_script(ROTATE)
 
+    def seal_of(self, session: str) -> Seal:
+        """Return the seal of what this session's caller types."""
+        return self._signer.seal_of(session)
+
+    @property
+    def links(self) -> LinkSigner:
+        """What signs links to records."""
+        return self._signer.links
+
     def issue(self, session: str, tenant: str) -> str:
         """Return a fresh session token."""
         now = time.time()
@@ -159,14 +178,3 @@ def _claims(audience: Audience, session: str, tenant: str, expires_at: float) ->
         token_id=secrets.token_urlsafe(16),
         expires_at=expires_at,
     )
-
-
-async def token_secret(redis: Redis, deployment: Deployment) -> str:
-    """Return the secret that signs tokens: the deployment's, or one made once and kept in ``state``."""
-    if deployment.token_secret:
-        return deployment.token_secret
-    key = deployment.keys.token_secret()
-    with redis_errors("token_secret"):
-        await redis.set(key, secrets.token_urlsafe(48), nx=True)
-        kept: Any = await redis.get(key)
-    return str(kept.decode())

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 from redis.asyncio import Redis
 
 from voicebackend._redis import redis_errors
-from voicebackend.agents import HistoryEntry
+from voicebackend.agents import HistoryEntry, spoken
 from voicebackend.keys import Keys
 from voicebackend.record import decode_log
 
@@ -21,14 +20,3 @@ async def read_memory(redis: Redis, keys: Keys, session_id: str) -> list[History
     with redis_errors("agent_memory"):
         entries: Any = await redis.xrevrange(keys.session_log(session_id), count=MAX_ENTRIES)
     return spoken(decode_log(fields) for _, fields in reversed(entries))
-
-
-def spoken(entries: Iterable[Mapping[str, Any]]) -> list[HistoryEntry]:
-    """Return the final transcripts among log entries."""
-    return [
-        HistoryEntry(
-            role=entry["role"], text=entry["text"], turn=entry["turn"], interrupted=bool(entry.get("interrupted"))
-        )
-        for entry in entries
-        if entry.get("type") == "transcript" and entry.get("final")
-    ]

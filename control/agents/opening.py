@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from control.agents.memory import MAX_ENTRIES, spoken
+from control.agents.memory import MAX_ENTRIES
 from control.agents.turn_state import CLAIM, Attempt, Claim
 from voicebackend._redis import redis_errors
 from voicebackend._wire import Wire
-from voicebackend.agents import HistoryEntry
+from voicebackend.agents import HistoryEntry, spoken
 from voicebackend.errors import SessionNotFound
 from voicebackend.keys import Keys
 from voicebackend.record import ENDED_TTL_S, SessionRecord, decode_log

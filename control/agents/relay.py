@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
 from control.agents.reply import AgentReply
+from voicebackend.digits import CollectDigits
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +43,12 @@ class Relay:
         finally:
             reader.cancel()
             await _end(reader)
+
+    def collect(self, request: CollectDigits) -> None:
+        """Have the caller's keys collected from now on."""
+        self._reply.collect(request)
+        self._arrived.set()
+        self._urgent.set()
 
     async def _read(self, texts: AsyncGenerator[str, None]) -> None:
         try:

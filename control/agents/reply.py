@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 from voicebackend._redis import redis_errors
 from voicebackend._wire import Wire
 from voicebackend.channel import Sender
+from voicebackend.digits import CollectDigits
 from voicebackend.errors import AgentError, ErrorCode
 from voicebackend.retry import RetryPolicy, retrying
 from voicebackend.streams import Frame, Kind, json_payload
@@ -34,6 +35,7 @@ class AgentReply:
         self._sender, self._lane = Sender(redis), lane
         self._session, self._turn, self._attempt = session, turn, attempt
         self._text, self._size, self._deltas = "", 0, 0
+        self._request: CollectDigits | None = None
 
     async def started(self) -> None:
         """Say that this attempt has been claimed; raises ConnectionFailed."""
@@ -55,8 +57,20 @@ class AgentReply:
         self._text += text
         self._size += size
 
+    def collect(self, request: CollectDigits) -> None:
+        """Have the caller's keys collected, from when this is sent on."""
+        self._request = request
+
+    @property
+    def deltas(self) -> int:
+        """How many pieces of text were sent."""
+        return self._deltas
+
     async def flush(self) -> bool:
         """Send what was added; False when nobody owns the lane any more."""
+        if self._request is not None:
+            self._send(Kind.AGENT_COLLECT, self._request.model_dump_json().encode())
+            self._request = None
         text, self._text = self._text, ""
         for payload in cut(text, MAX_DELTA):
             self._send(Kind.AGENT_DELTA, payload, seq=self._deltas)

@@ -1,6 +1,6 @@
 """A turn's attempts in Redis: which one may answer, and whether it is still wanted, or only guessed at.
 
-The worker writes ``current``, ``said``, ``committed`` and ``cancelled``; the task writes ``claimed``.
+The worker writes ``current``, ``said``, ``digits``, ``committed`` and ``cancelled``; the task writes ``claimed``.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ POLL_S = 0.02
 CLAIM = """
 -- KEYS turn; ARGV attempt, ttl
 local attempt = tonumber(ARGV[1])
-local turn = redis.call('HMGET', KEYS[1], 'current', 'claimed', 'cancelled', 'committed', 'said')
-if tonumber(turn[1] or '0') ~= attempt or tonumber(turn[3] or '0') >= attempt then return {'stale', 0, ''} end
-if tonumber(turn[2] or '0') >= attempt then return {'claimed', 0, ''} end
+local turn = redis.call('HMGET', KEYS[1], 'current', 'claimed', 'cancelled', 'committed', 'said', 'digits')
+if tonumber(turn[1] or '0') ~= attempt or tonumber(turn[3] or '0') >= attempt then return {'stale', 0, '', ''} end
+if tonumber(turn[2] or '0') >= attempt then return {'claimed', 0, '', ''} end
 redis.call('HSET', KEYS[1], 'claimed', attempt)
 redis.call('EXPIRE', KEYS[1], ARGV[2])
-return {'won', tonumber(turn[4] or '0'), turn[5] or ''}
+return {'won', tonumber(turn[4] or '0'), turn[5] or '', turn[6] or ''}
 """
 """Take an attempt for one delivery of its task; ``Claim.of`` reads the answer."""
 
@@ -68,13 +68,18 @@ class Claim:
     transcript: str = ""
     """What the caller said; as far as it was recognised where it is speculative."""
     speculative: bool = False
+    digits: str = ""
+    """What the caller pressed, as ``Digits.of`` reads it; empty if no keys were asked for."""
 
     @classmethod
     def of(cls, reply: Any, attempt: Attempt) -> Self:
         """Read what ``CLAIM`` answers."""
-        verdict, committed, said = reply
+        verdict, committed, said, digits = reply
         return cls(
-            verdict=Verdict(verdict.decode()), transcript=said.decode(), speculative=int(committed) != attempt.number
+            verdict=Verdict(verdict.decode()),
+            transcript=said.decode(),
+            speculative=int(committed) != attempt.number,
+            digits=digits.decode(),
         )
 
 
@@ -93,6 +98,22 @@ async def standing(redis: Redis, attempt: Attempt) -> Standing:
     if current != attempt.number or cancelled >= attempt.number:
         return Standing.GONE
     return Standing.COMMITTED if committed == attempt.number else Standing.OPEN
+
+
+async def was_meant(redis: Redis, attempt: Attempt) -> bool:
+    """Wait until it is known whether the caller had finished when this attempt answered, interrupted or not.
+
+    Who calls it limits the time. Raises ConnectionFailed.
+    """
+    while True:
+        with redis_errors("was_meant"):
+            turn: Any = await redis.hmget(attempt.key, ["current", "cancelled", "committed"])
+        current, cancelled, meant = (int(value or 0) for value in turn)
+        if meant == attempt.number:
+            return True
+        if current != attempt.number or cancelled >= attempt.number:
+            return False
+        await asyncio.sleep(POLL_S)
 
 
 async def committed(redis: Redis, attempt: Attempt) -> str | None:

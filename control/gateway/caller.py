@@ -6,16 +6,17 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSMsgType
 
+from control.gateway.caller_socket import CallerSocket, gathers_s, stands_still
 from control.gateway.downlink import Downlink
 from control.gateway.fence import Fence
 from control.gateway.handshake import CallerGone, ClientMessage, understood
-from control.gateway.lane_link import LaneLink
 from control.gateway.uplink import FLUSH_S, Uplink
 from control.gateway.writer import Writer
 from voicebackend.channel import Sender
 from voicebackend.codecs import Codec
+from voicebackend.digits import Sealing
 from voicebackend.errors import (
     ConnectionTimeout,
     InvalidFormat,
@@ -25,8 +26,11 @@ from voicebackend.errors import (
 )
 from voicebackend.events import CloseCode, Dtmf, Ended, Hold, Played, Ready, Stop
 from voicebackend.heard import HeardReports
-from voicebackend.playout import Playout
+from voicebackend.lane_link import LaneLink
+from voicebackend.playback import obey
+from voicebackend.playout import AHEAD_S, Playout
 from voicebackend.streams import Frame, Kind
+from voicebackend.tape import Tape
 from voicebackend.telemetry import frames_dropped, frames_late
 
 logger = logging.getLogger(__name__)
@@ -56,12 +60,28 @@ class Caller:
     """A websocket attached to a session. ``take`` and ``dismiss`` never wait."""
 
     def __init__(
-        self, ws: web.WebSocketResponse, *, session: str, lane: str, inbox: str, codec: Codec, sender: Sender
+        self,
+        ws: CallerSocket,
+        *,
+        session: str,
+        lane: str,
+        inbox: str,
+        codec: Codec,
+        sender: Sender,
+        seal: Sealing,
+        tape: Tape | None = None,
     ) -> None:
         self.session = session
         self._ws, self._codec = ws, codec
-        self._lane = LaneLink(sender, session=session, lane=lane, inbox=inbox, sample_rate=codec.sample_rate)
-        self._fence, self._playout, self._uplink = Fence(), Playout(codec.sample_rate), Uplink(codec)
+        self._lane = LaneLink(sender, session=session, lane=lane, inbox=inbox, sample_rate=codec.sample_rate, seal=seal)
+        self._fence, self._uplink = Fence(), Uplink(codec)
+        self._tape = tape
+        self._playout = Playout(
+            codec.sample_rate,
+            stands_still=stands_still(ws),
+            ahead_s=AHEAD_S + gathers_s(ws),
+            tape=None if tape is None else tape.agent,
+        )
         self._downlink, self._writer = Downlink(codec), Writer(ws, lambda: self.dismiss(_too_slow()))
         self._loop = asyncio.get_running_loop()
         self._heard_from, self._wake = asyncio.Event(), asyncio.Event()
@@ -95,26 +115,14 @@ class Caller:
             self.dismiss(_too_slow())
 
     def _event(self, frame: Frame) -> None:
-        event, text, now = frame.json(), frame.payload.decode(), self._loop.time()
-        turn = event.get("turn", frame.turn)
-        match event.get("type"):
-            case "clear":
-                self._playout.clear(turn, text, now)
-                self._heard.stopped(turn, self._playout.played_ms(turn, now))
-            case "pause":
-                self._playout.pause(turn, text, now)
-                self._heard.stopped(turn, self._playout.played_ms(turn, now))
-            case "resume":
-                self._playout.resume(turn, text, now)
-                self._heard.resumed(turn)
-            case "replaced":
-                self.dismiss(replaced())
-            case "ended":
-                self._playout.push_text(text)
-                self._playout.finish()
-                self._ended = True
-            case _:
-                self._playout.push_text(text)
+        event = frame.json().get("type")
+        if event == "replaced":
+            self.dismiss(replaced())
+            return
+        if event == "masked" and self._tape is not None:
+            self._tape.mask(self._loop.time() + float(frame.json()["seconds"]))
+        obey(frame, self._playout, self._heard, self._loop.time())
+        self._ended = self._ended or event == "ended"
 
     def dismiss(self, leave: Leave) -> None:
         """Let the socket come to its end like this."""
@@ -174,6 +182,7 @@ class Caller:
 
     def _release(self) -> None:
         self._heard.close()
+        self._playout.heard(self._loop.time() + (self._playout.ahead_s if self._ended else 0.0))  # for the tape
         for timer in (self._flush, self._alarm):
             if timer is not None:
                 timer.cancel()
@@ -202,7 +211,7 @@ class Caller:
             case Hold():
                 self._lane.tell(Kind.HOLD, on=message.on)
             case Dtmf():
-                self._lane.tell(Kind.DTMF, digit=message.digit)
+                self._lane.pressed(message.digit)
             case Stop():
                 await self._writer.send(Ended(reason=HANGUP).to_json())
                 return True
@@ -214,6 +223,8 @@ class Caller:
         if self._flush is not None:
             self._flush.cancel()
             self._flush = None
+        if self._tape is not None:
+            self._tape.caller(b"".join(frames), self._loop.time())
         self._lane.audio(frames)
         if self._uplink.has_rest:
             self._flush = self._loop.call_later(FLUSH_S, lambda: self._audio(self._uplink.flush()))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 from aiohttp import web
@@ -12,7 +14,9 @@ from redis.exceptions import RedisError
 
 from control.access.tokens import Tokens
 from control.gateway.caller import Caller, Leave, replaced
+from control.gateway.caller_socket import CallerSocket
 from control.gateway.handshake import CallerGone, Handshake, offered_token, shake_hands, why_over
+from control.gateway.recording import Recordings
 from control.gateway.uplink import TooLarge
 from control.sessions.log import SessionLogs
 from control.sessions.store import SessionStore
@@ -20,9 +24,11 @@ from voicebackend.channel import Sender
 from voicebackend.errors import PipelineError, SessionLimitExceeded, VoiceBackendError
 from voicebackend.events import CLOSE_CODES, SUBPROTOCOL, CloseCode, Ended, Error
 from voicebackend.keys import Keys
+from voicebackend.record import SessionRecord
 from voicebackend.session import SessionState, is_over
 from voicebackend.streams import Frame, Kind
-from voicebackend.telemetry import attached, inject, span
+from voicebackend.tape import Tape
+from voicebackend.tracing import about, attached, inject, span
 
 logger = logging.getLogger(__name__)
 
@@ -38,18 +44,30 @@ CLOSE_S = 3.0
 """Seconds that a close may take."""
 WATCH_S = 5.0
 """Seconds between looks for sessions that ended without a word."""
+Speaking = Callable[[web.WebSocketResponse], CallerSocket]
+Admits = Callable[[SessionRecord], None]
+"""Raises a VoiceBackendError if a session is not one for this socket."""
 
 
 class Gateway:
     """Holds the callers of this process; ``owner`` names its inbox, whose frames go to ``take``."""
 
     def __init__(
-        self, *, owner: str, sender: Sender, store: SessionStore, logs: SessionLogs, tokens: Tokens, keys: Keys
+        self,
+        *,
+        owner: str,
+        sender: Sender,
+        store: SessionStore,
+        logs: SessionLogs,
+        tokens: Tokens,
+        keys: Keys,
+        recordings: Recordings | None = None,
     ) -> None:
         self._owner, self._sender, self._keys = owner, sender, keys
         self._store, self._logs, self._tokens = store, logs, tokens
+        self._recordings = recordings
         self._callers: dict[str, Caller] = {}
-        self._greeting: set[web.WebSocketResponse] = set()
+        self._greeting: set[CallerSocket] = set()
         self._unattended: frozenset[Caller] = frozenset()
         """Callers of whom their session did not know when it was looked at last."""
         self._leaving = False
@@ -70,8 +88,17 @@ class Gateway:
         except Exception:  # one caller's trouble is not another's
             logger.exception("frame not taken", extra={"session_id": frame.session, "kind": frame.kind.name})
 
-    async def serve(self, request: web.Request, session_id: str) -> web.WebSocketResponse:
-        """Hold one caller's socket until the call is over.
+    async def serve(
+        self,
+        request: web.Request,
+        session_id: str,
+        *,
+        speaking: Speaking = lambda ws: ws,
+        admits: Admits = lambda record: None,
+    ) -> web.WebSocketResponse:
+        """Hold one caller's socket until the call is over; ``speaking`` makes ours of one with another protocol.
+
+        ``admits`` is asked once the token has proved good, before it is spent.
 
         Raises:
             InvalidConfig: the client offers only foreign sub-protocols.
@@ -83,26 +110,38 @@ class Gateway:
         )
         transport = request.transport
         await ws.prepare(request)
-        self._greeting.add(ws)
         try:
-            leave = await self._serve(ws, session_id, token)
-        finally:
-            self._greeting.discard(ws)
-        try:
-            await _close(ws, leave)
+            await self.hold(speaking(ws), session_id, token=token, admits=admits)
         finally:
             if transport is not None and transport.get_write_buffer_size():
                 transport.abort()  # a caller that does not read would keep the connection for ever
         return ws
 
-    async def _serve(self, ws: web.WebSocketResponse, session_id: str, token: str | None) -> Leave:
+    async def hold(
+        self,
+        socket: CallerSocket,
+        session_id: str,
+        *,
+        token: str | None = None,
+        admits: Admits = lambda record: None,
+    ) -> None:
+        """Hold any caller's socket until the call is over, and close it; if no token is given, it says one itself."""
+        self._greeting.add(socket)
+        try:
+            leave = await self._serve(socket, session_id, token, admits)
+        finally:
+            self._greeting.discard(socket)
+        await _close(socket, leave)
+
+    async def _serve(self, ws: CallerSocket, session_id: str, token: str | None, admits: Admits) -> Leave:
         """Return how the socket is to be closed, whatever happens."""
         if len(self._greeting) > MAX_GREETING:
             error = SessionLimitExceeded("media", "too many callers come at once: try again in a moment")
             return Leave(code=CloseCode.OVERLOADED, error=error)
         try:
             hands = await shake_hands(ws, session_id, token, self._tokens, self._store)
-            with attached(hands.record.traceparent):
+            admits(hands.record)
+            with attached(hands.record.traceparent), about(**hands.record.whose):
                 return await self._attach(ws, hands)
         except CallerGone:
             return Leave()
@@ -112,11 +151,27 @@ class Gateway:
             logger.exception("caller failed", extra={"session_id": session_id})
             return Leave(code=CloseCode.INTERNAL, error=PipelineError("media", "something failed inside"))
 
-    async def _attach(self, ws: web.WebSocketResponse, hands: Handshake) -> Leave:
-        session = hands.record.id
+    async def _attach(self, ws: CallerSocket, hands: Handshake) -> Leave:
+        session, tenant = hands.record.id, hands.record.tenant
         await self._ready(session)
-        lane = self._keys.lane((await self._store.get(session)).lane)
+        lane = self._keys.lane((await self._store.get(session, tenant)).lane)
         resume_token = await self._tokens.spend(hands.claims)
+        async with self._recorded(hands) as tape:
+            return await self._hold(ws, hands, lane, resume_token, tape)
+
+    @asynccontextmanager
+    async def _recorded(self, hands: Handshake) -> AsyncIterator[Tape | None]:
+        """Give the tape on which this caller is recorded; None if it may not be."""
+        recordings = self._recordings
+        recorder = None if recordings is None else await recordings.open(hands.record, hands.codec.sample_rate)
+        try:
+            yield None if recorder is None else recorder.tape
+        finally:
+            if recordings is not None and recorder is not None:
+                recordings.end(recorder)
+
+    async def _hold(self, ws: CallerSocket, hands: Handshake, lane: str, resume_token: str, tape: Tape | None) -> Leave:
+        session = hands.record.id
         caller = Caller(
             ws,
             session=session,
@@ -124,11 +179,13 @@ class Gateway:
             inbox=self._owner,
             codec=hands.codec,
             sender=self._sender,
+            seal=self._tokens.seal_of(session),
+            tape=tape,
         )
         self._enter(caller)
         self._greeting.discard(ws)
         try:
-            with span("media.attach", session_id=session):
+            with span("media.attach"):
                 await caller.attach(inject())
             return await self._converse(caller, resume_token)
         finally:
@@ -202,7 +259,7 @@ def close_code(error: VoiceBackendError) -> CloseCode:
     return CLOSE_CODES.get(error.code, CloseCode.INTERNAL)
 
 
-async def _close(ws: web.WebSocketResponse, leave: Leave) -> None:
+async def _close(ws: CallerSocket, leave: Leave) -> None:
     """Say the error, if there is one, and close; a caller that does not read is not waited for."""
     try:
         async with asyncio.timeout(CLOSE_S + 1):

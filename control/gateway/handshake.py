@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from aiohttp import WSMessage, WSMsgType, web
 
 from control.access.tokens import Audience, Claims, Tokens
+from control.gateway.caller_socket import CallerSocket
 from control.sessions.store import SessionStore
 from voicebackend.codecs import Codec, open_codec
 from voicebackend.errors import (
@@ -65,7 +66,7 @@ def offered_token(request: web.Request) -> str | None:
     return next((name.removeprefix(TOKEN_PREFIX) for name in offered if name.startswith(TOKEN_PREFIX)), None)
 
 
-async def receive(ws: web.WebSocketResponse) -> bytes | ClientMessage:
+async def receive(ws: CallerSocket) -> bytes | ClientMessage:
     """Return the caller's next message: audio as bytes, text parsed; raises as ``understood``."""
     message = await ws.receive()
     return bytes(message.data) if message.type is WSMsgType.BINARY else understood(message)
@@ -85,7 +86,7 @@ def understood(message: WSMessage) -> ClientMessage:
 
 
 async def shake_hands(
-    ws: web.WebSocketResponse, session_id: str, token: str | None, tokens: Tokens, store: SessionStore
+    ws: CallerSocket, session_id: str, token: str | None, tokens: Tokens, store: SessionStore
 ) -> Handshake:
     """Hear the caller out until its ``start``.
 
@@ -120,7 +121,7 @@ def why_over(record: SessionRecord) -> VoiceBackendError:
     return SessionNotActive("media", f"the session is {record.state}")
 
 
-async def _authenticate(ws: web.WebSocketResponse, session_id: str, token: str | None, tokens: Tokens) -> Claims:
+async def _authenticate(ws: CallerSocket, session_id: str, token: str | None, tokens: Tokens) -> Claims:
     if token is not None:
         return await tokens.check(token, Audience.MEDIA, session_id)
     auth = await receive(ws)

@@ -10,7 +10,7 @@ from voicebackend.codecs import Codec
 from voicebackend.errors import InvalidFormat, RateLimitExceeded
 from voicebackend.events import MAX_AUDIO_MS
 from voicebackend.levels import Meter
-from voicebackend.telemetry import caller_clipped, caller_level_dbfs, caller_offset
+from voicebackend.telemetry import caller_clipped, caller_level_db, caller_offset
 
 FLUSH_S = 0.04
 """Seconds without more audio after which what is shorter than a frame goes too."""
@@ -72,7 +72,7 @@ class Uplink:
     def _measure(self, pcm: bytes) -> None:
         reading = self._meter.push(pcm)
         if reading is not None:
-            caller_level_dbfs.record(reading.level_dbfs)
+            caller_level_db.record(max(0.0, -reading.level_dbfs))
             caller_offset.record(abs(reading.offset))
             if reading.clipped:
                 caller_clipped.add(1)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from aiohttp import web
-
+from control.gateway.caller_socket import CallerSocket
 from control.gateway.handshake import CallerGone
 
 SEND_S = 5.0
@@ -20,7 +19,7 @@ class Writer:
     began, and again when that would have taken too long.
     """
 
-    def __init__(self, ws: web.WebSocketResponse, too_slow: Callable[[], None]) -> None:
+    def __init__(self, ws: CallerSocket, too_slow: Callable[[], None]) -> None:
         self._ws, self._too_slow = ws, too_slow
         self._loop = asyncio.get_running_loop()
         self._since: float | None = None

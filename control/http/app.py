@@ -6,9 +6,41 @@ import json
 
 from aiohttp import web
 
+from control.http.connection import noted
 from control.http.middlewares import access, problems, telemetry
 from control.http.openapi import describe
-from control.http.routes import audio, config, events, health, media, providers, sessions, telephony
+from control.http.routes import (
+    audio,
+    audit,
+    call_routing,
+    call_webhooks,
+    calls,
+    config,
+    consents,
+    console,
+    do_not_call,
+    erasure_receipts,
+    events,
+    handover,
+    health,
+    keys,
+    levels,
+    links,
+    live,
+    media,
+    outbound_calls,
+    providers,
+    records,
+    retention,
+    retention_state,
+    sessions,
+    streams,
+    telephony,
+    transcripts,
+    webhook_endpoints,
+    webhooks,
+    workers,
+)
 from control.http.routes.health import OPENAPI
 from control.http.routing import ROUTES, Route
 from control.services import SERVICES, Services
@@ -17,10 +49,32 @@ ALL_ROUTES = [
     *sessions.ROUTES,
     *media.ROUTES,
     *events.ROUTES,
+    *levels.ROUTES,
     *audio.ROUTES,
+    *live.ROUTES,
     *providers.ROUTES,
+    *records.ROUTES,
+    *links.ROUTES,
+    *retention.ROUTES,
+    *erasure_receipts.ROUTES,
+    *consents.ROUTES,
+    *retention_state.ROUTES,
+    *audit.ROUTES,
     *config.ROUTES,
     *telephony.ROUTES,
+    *call_routing.ROUTES,
+    *streams.ROUTES,
+    *webhooks.ROUTES,
+    *webhook_endpoints.ROUTES,
+    *transcripts.ROUTES,
+    *calls.ROUTES,
+    *outbound_calls.ROUTES,
+    *do_not_call.ROUTES,
+    *call_webhooks.ROUTES,
+    *handover.ROUTES,
+    *workers.ROUTES,
+    *keys.ROUTES,
+    *console.ROUTES,
     *health.ROUTES,
 ]
 """Everything the API answers."""
@@ -28,7 +82,7 @@ ALL_ROUTES = [
 
 def create_app(services: Services) -> web.Application:
     """Return the application; it owns nothing of what the services hold."""
-    app = web.Application(middlewares=[problems, telemetry, access])
+    app = web.Application(middlewares=[noted, problems, telemetry, access])
     app[SERVICES] = services
     by_handler: dict[object, Route] = {route.handler: route for route in ALL_ROUTES}
     app[ROUTES] = by_handler

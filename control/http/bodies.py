@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TypeVar
 
@@ -10,22 +11,29 @@ from pydantic import BaseModel
 
 from voicebackend.config import parse
 from voicebackend.errors import InvalidConfig, InvalidFormat
+from voicebackend.strict_json import read_json
 
 MAX_JSON = 64 * 1024
 """Bytes in a JSON body."""
+BODY_S = 10.0
+"""Seconds within which all of a body must have come."""
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
 async def read_bytes(request: web.Request, limit: int) -> bytes:
-    """Return the body; more than ``limit`` bytes are answered with 413 without reading on."""
+    """Return the body; more than ``limit`` bytes are answered with 413 without reading on, a late one with 408."""
     if (request.content_length or 0) > limit:
         raise web.HTTPRequestEntityTooLarge(limit, request.content_length or 0)
     body = bytearray()
-    async for piece in request.content.iter_any():
-        body += piece
-        if len(body) > limit:
-            raise web.HTTPRequestEntityTooLarge(limit, len(body))
+    try:
+        async with asyncio.timeout(BODY_S):
+            async for piece in request.content.iter_any():
+                body += piece
+                if len(body) > limit:
+                    raise web.HTTPRequestEntityTooLarge(limit, len(body))
+    except TimeoutError as error:
+        raise web.HTTPRequestTimeout from error
     return bytes(body)
 
 
@@ -33,14 +41,16 @@ async def read_object(request: web.Request, *, op: str) -> dict[str, object]:
     """Return a JSON object.
 
     Raises:
-        InvalidFormat: the content type is not JSON.
+        InvalidFormat: the content type is not JSON, or a name stands twice in an object.
         InvalidConfig: it is not a JSON object.
 
     """
     if request.content_type != "application/json":
         raise InvalidFormat(op, "send the header 'Content-Type: application/json'")
     try:
-        data = json.loads(await read_bytes(request, MAX_JSON))
+        data = read_json(await read_bytes(request, MAX_JSON), op=op)
+        # Half a surrogate pair, NaN and what is larger than any number could not be answered, nor kept.
+        json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError) as error:
         raise InvalidConfig(op, "body: not JSON", details={"field": "body"}) from error
     if not isinstance(data, dict):

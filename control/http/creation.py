@@ -6,15 +6,23 @@ import asyncio
 import secrets
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from types import NoneType
+from typing import Any
 
-from control.access.auth import Principal
-from control.http.telephony import route
+from control.access.principal import Principal
+from control.http.doer import doer
+from control.http.telephony import routed
+from control.orchestration import announce
+from control.records.handlers import snapshot
 from control.services import Services
+from control.session_services import SessionServices
 from control.sessions.admission import admit, check_metadata
+from control.sessions.consents import statement
 from control.sessions.slot_request import RETRY_AFTER_S
 from control.sessions.start import start_of
 from control.sessions.workers import WorkerInfo
+from voicebackend._redis import redis_errors
 from voicebackend.errors import (
     OperationTimeout,
     RateLimitExceeded,
@@ -24,15 +32,25 @@ from voicebackend.errors import (
 from voicebackend.hooks import HookFailed, RateLimiter, ask
 from voicebackend.record import SessionRecord
 from voicebackend.session import SessionRequest, SessionState, Transport
-from voicebackend.telemetry import inject
+from voicebackend.tracing import inject, note
+from voicebackend.webhooks import EventType
 
 OPERATION = "sessions.create"
 
 
 async def create_session(
-    services: Services, principal: Principal, request: SessionRequest, *, limit_wait_s: float = 0.0
+    services: SessionServices,
+    principal: Principal,
+    request: SessionRequest,
+    *,
+    limit_wait_s: float = 0.0,
+    routed_as: str = "",
+    session_id: str = "",
 ) -> SessionRecord:
     """Check a request, record the session with its slot and have it started; return its record.
+
+    ``routed_as`` is the id of a session whose call was routed before, so that the TelephonyHook is not asked again;
+    ``session_id`` that of one whose id was chosen by whoever asks.
 
     One that finds no slot is refused, or waits for one if the request asks for that.
 
@@ -46,16 +64,33 @@ async def create_session(
     """
     check_metadata(request.metadata)
     await _limit(services, principal, limit_wait_s)
-    record, workers = await _checked(services, principal, request)
+    record, workers = await _checked(services, principal, request, routed_as)
+    record = replace(record, id=session_id or record.id)
+    note(**record.whose)
+    record = await _with_rules(services, record, workers)
     limits, max_wait_s = services.deployment.limits, request.queue.max_wait if request.queue else 0.0
     record = await services.placement.admit(record, workers, limits, max_wait_s=max_wait_s)
     if record.is_queued:
         return await services.queue.joined(record)
     services.sender.send(services.keys.lane(record.lane), start_of(record))
+    await announce(services.publisher, services.live.current, record, "session_started")
+    await services.outbox.put_or_log(EventType.SESSION_STARTED, tenant=record.tenant, session=record.id)
     return record
 
 
-async def _limit(services: Services, principal: Principal, wait_s: float) -> None:
+async def _with_rules(services: SessionServices, record: SessionRecord, able: Sequence[WorkerInfo]) -> SessionRecord:
+    """Return the record with what may be kept of the session, and who handles it; from here on that is waited for."""
+    if services.cabinet is None:
+        return record
+    with redis_errors("create_session"):
+        await services.state.zadd(services.keys.records_pending(), {record.id: record.created_at})
+    told = able[0].providers.get(record.provider, {}) if able else {}
+    own = bool(told.get("capabilities", {}).get("own_pipeline"))
+    handlers = snapshot(services.live.current, record, own_pipeline=own)
+    return replace(record, retention=services.cabinet.rules_for(record), handlers=handlers)
+
+
+async def _limit(services: SessionServices, principal: Principal, wait_s: float) -> None:
     limiter = services.hooks.find("rate_limiter")
     if limiter is None:
         return
@@ -82,17 +117,16 @@ async def _waited(limiter: RateLimiter, key: str, wait_s: float) -> bool:
 
 
 async def _checked(
-    services: Services, principal: Principal, request: SessionRequest
+    services: SessionServices, principal: Principal, request: SessionRequest, routed_as: str
 ) -> tuple[SessionRecord, Sequence[WorkerInfo]]:
     """Return the record of a session that may start, and the workers that could run it."""
-    config, provider = services.live.current, request.provider or services.live.current.provider
-    if request.transport is Transport.TELEPHONY:
-        call = await route(services.hooks.find("telephony_hook"), request.metadata)
-        check_metadata(call.metadata)
-        request, provider = request.model_copy(update={"metadata": call.metadata}), call.provider or provider
-    admission = admit(request, provider, config, await services.workers.now())
+    config = services.live.current
+    if request.transport is Transport.TELEPHONY and not routed_as:
+        request = await routed(services, principal.tenant, request)
+        check_metadata(request.metadata)
+    admission = admit(request, request.provider or config.provider, config, await services.workers.now())
     record = SessionRecord(
-        id=secrets.token_hex(16),
+        id=routed_as or secrets.token_hex(16),
         tenant=principal.tenant,
         user_id=request.user_id,
         provider=admission.provider,
@@ -105,10 +139,19 @@ async def _checked(
         memory_config=dict(request.memory_config),
         orchestration_config=dict(request.orchestration_config),
         rag_config=dict(request.rag_config),
+        consent=_agreed(services, principal, request),
         created_at=time.time(),
         traceparent=inject(),
+        pseudonym=services.pseudonyms.of(principal.tenant, request.user_id),
     )
     return record, admission.workers
+
+
+def _agreed(services: SessionServices, principal: Principal, request: SessionRequest) -> list[dict[str, Any]]:
+    """Return what was agreed to before the session, as its record has it."""
+    if request.consent is None:
+        return []
+    return [dict(statement(request.consent, by=doer(services, principal), at=time.time()))]
 
 
 async def wait_for_ready(services: Services, record: SessionRecord, timeout_s: float) -> SessionRecord:
@@ -122,7 +165,7 @@ async def wait_for_ready(services: Services, record: SessionRecord, timeout_s: f
     try:
         record = await services.logs.wait_until(record.id, wanted, timeout_s)
     except OperationTimeout:
-        return await services.store.get(record.id)
+        return await services.store.get(record.id, record.tenant)
     if record.state is SessionState.ENDED:
         raise SessionNotActive("create_session", "the session was ended", details={"reason": record.reason})
     if record.state is SessionState.FAILED:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import logging
 import time
+from typing import Any
 
 from aiohttp import web
 from opentelemetry.trace import SpanKind
 
 from control.access.auth import authenticate, authorize
+from control.access.principal import Principal
+from control.access.scopes import scope_of
 from control.http.problems import http_problem, problem, unexpected
 from control.http.routing import Handler, route_of
 from control.services import PRINCIPAL, SERVICES
-from voicebackend.errors import VoiceBackendError
-from voicebackend.telemetry import attached, measured, span
+from voicebackend.errors import AuthenticationFailed, VoiceBackendError
+from voicebackend.telemetry import measured
+from voicebackend.tracing import attached, note, span
 
 logger = logging.getLogger(__name__)
 
@@ -38,12 +42,15 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
 async def telemetry(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Continue the sender's trace with a span for the operation, and count it."""
     route = route_of(request)
-    if route is None:
+    if route is None or route.polled:
         return await handler(request)
     around = span if route.streaming else measured
-    started = time.monotonic()
-    with attached(request.headers.get("traceparent")), around(route.operation, kind=SpanKind.SERVER):
+    started, provider = time.monotonic(), request.app[SERVICES].live.current.provider
+    told: dict[str, Any] = {"provider": provider, "http.request.method": request.method, "http.route": route.path}
+    with attached(request.headers.get("traceparent")), around(route.operation, kind=SpanKind.SERVER, **told):
+        note(session_id=request.match_info.get("session_id"))
         response = await handler(request)
+        note(**{"http.response.status_code": response.status})
         if not route.public:
             took = round(time.monotonic() - started, 4)
             extra = {"operation": route.operation, "status": response.status, "seconds": took}
@@ -57,10 +64,31 @@ async def access(request: web.Request, handler: Handler) -> web.StreamResponse:
     route = route_of(request)
     if route is None or route.public:
         return await handler(request)
-    services = request.app[SERVICES]
+    services, address = request.app[SERVICES], request.remote or ""
+    request[PRINCIPAL] = principal = await _sender(request, route.operation)
+    await services.rates.check(principal.tenant, route.operation, address)
     hook = services.hooks.find("auth_hook")
-    about = {"method": request.method, "path": request.path, "remote": request.remote or ""}
-    header = request.headers.get("Authorization", "")
-    request[PRINCIPAL] = principal = await authenticate(header, services.api_keys, hook, about)
-    await authorize(principal, route.operation, hook)
+    await authorize(principal, route.operation, scope_of(route.operation, route.method), hook)
     return await handler(request)
+
+
+async def _sender(request: web.Request, operation: str) -> Principal:
+    """Return who asks.
+
+    An attempt with a key that has not opened before is counted by its address before anybody is asked, so that who
+    guesses is slowed down, and is forgiven if it opens. With others' guesses from their address, known keys still open.
+    """
+    services, header, address = request.app[SERVICES], request.headers.get("Authorization", ""), request.remote or ""
+    known = services.known_keys.has(header)
+    if not known:
+        await services.rates.check("", operation, address)
+    about = {"method": request.method, "path": request.path, "remote": address}
+    try:
+        principal = await authenticate(header, services.api_keys, services.hooks.find("auth_hook"), about)
+    except AuthenticationFailed:
+        services.known_keys.forget(header)
+        raise
+    if not known:
+        services.known_keys.add(header)
+        await services.rates.give_back("", operation, address)
+    return principal

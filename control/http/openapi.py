@@ -81,7 +81,9 @@ def _answer(status: int, content: Content) -> dict[str, Any]:
     return said
 
 
-def _content(content: type[BaseModel] | str) -> dict[str, Any]:
+def _content(content: type[BaseModel] | str | tuple[str, ...]) -> dict[str, Any]:
+    if isinstance(content, tuple):
+        return {type_: described for one in content for type_, described in _content(one).items()}
     if isinstance(content, str):
         schema = {} if content.endswith("json") else {"schema": {"type": "string"}}
         return {content: schema}

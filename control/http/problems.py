@@ -42,11 +42,11 @@ def http_problem(error: web.HTTPException, *, instance: str) -> web.Response:
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         ours = PipelineError("request", error.reason)
     answer = problem(ours, instance=instance, status=error.status)
-    if "Allow" in error.headers:
-        answer.headers["Allow"] = error.headers["Allow"]
+    answer.headers.update({name: error.headers[name] for name in _KEPT if name in error.headers})
     return answer
 
 
+_KEPT = ("Allow", "Content-Range")
 _WORDS = {
     int(HTTPStatus.NOT_FOUND): "there is no such path: see /openapi.json",
     int(HTTPStatus.METHOD_NOT_ALLOWED): "this path does not take this method: see the Allow header",

@@ -11,8 +11,8 @@ from pydantic import BaseModel
 from voicebackend.errors import ErrorCode
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Content = type[BaseModel] | str | None
-"""A JSON model, another media type, or nothing."""
+Content = type[BaseModel] | str | tuple[str, ...] | None
+"""A JSON model, another media type or one of several, or nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class Route:
     handler: Handler
     about: str
     answers: Mapping[int, Content]
-    """What a request that succeeds is answered with, by status."""
+    """What a request is answered with by status, but for errors that a code tells."""
     body: Content = None
     errors: tuple[ErrorCode, ...] = ()
     """What may go wrong beyond authentication and the inside."""
@@ -45,6 +45,8 @@ class Route:
     """Needs no API key."""
     streaming: bool = False
     """Lasts as long as the caller stays: not a duration worth measuring."""
+    polled: bool = False
+    """Asked by machines every few seconds: neither traced nor counted."""
 
 
 ROUTES = web.AppKey("routes", dict[object, Route])

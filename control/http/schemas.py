@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
+from control.telephony.handover import SORRY
+from voicebackend.calls import E164
 from voicebackend.errors import ErrorCode
 from voicebackend.session import Health, Name, SessionView
 
@@ -29,6 +31,41 @@ class SessionUpdate(BaseModel):
     """Answers from the next turn on."""
 
 
+class TypedText(BaseModel):
+    """The body of ``POST /v1/sessions/{id}/text``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)] = Field(repr=False)
+
+
+class Transfer(BaseModel):
+    """The body of ``POST /v1/sessions/{id}/transfer``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    to: E164
+    """One of the numbers of the trunk's ``transfer_to``."""
+    sorry: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)] = SORRY
+    """What the caller is told if nobody takes the call."""
+
+
+class Transferred(BaseModel):
+    """A call that is on its way to somebody else."""
+
+    to: str
+
+
+class Words(BaseModel):
+    """The body of ``POST /v1/sessions/{id}/say``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)] = Field(repr=False)
+    then_end: bool = False
+    """Cannot be interrupted, and the session ends once it was heard."""
+
+
 class TokenIssued(BaseModel):
     """A fresh token for a caller's socket."""
 
@@ -45,22 +82,42 @@ class AudioAccepted(BaseModel):
     seconds: float
 
 
-class ProviderView(BaseModel):
-    """A provider that at least one worker announces."""
+class OfferView(BaseModel):
+    """Something that at least one worker could run."""
 
     name: str
+    installed: bool
+    """Whether a worker has what it needs."""
+    install: str | None
+    """The command that installs what is missing."""
     capabilities: dict[str, Any]
     config_schema: dict[str, Any]
+    """JSON schema of its settings; those with ``writeOnly`` are secrets."""
+    health: Health
+    """As workers find that use it; unknown if none does."""
     workers: int
     """Workers that have it and take new sessions."""
+
+
+class ProviderView(OfferView):
+    """A provider."""
+
     slots_free: int | None
-    """Sessions they can still take; null is unlimited."""
+    """Sessions that those workers can still take; null is unlimited."""
+
+
+class EngineView(OfferView):
+    """An engine."""
+
+    role: str
+    """``stt``, ``tts``, ``s2s``, ``vad``, ``turn`` or ``noise``."""
 
 
 class ProviderList(BaseModel):
-    """Every provider."""
+    """Every provider, and every engine that providers can be told to use."""
 
     providers: list[ProviderView]
+    engines: list[EngineView]
 
 
 class ConfigView(BaseModel):
@@ -88,6 +145,10 @@ class Readiness(BaseModel):
     slots_free: int | None
     sockets: int
     """Callers connected to this process."""
+    telephony: Literal["current", "stale"] | None = None
+    """``stale`` while a changed telephony file is bad and the one before holds; null where no calls are taken."""
+    sip: Literal["answers", "silent"] | None = None
+    """Whether this process answers itself by SIP; null where it takes no calls by it."""
 
 
 class Problem(BaseModel):

@@ -1,42 +1,76 @@
-"""What the deployment's TelephonyHook says about a call; where it fails, the call goes on without it."""
+"""What signalling and the deployment's TelephonyHook say of a call; where that fails, the call goes on without it."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import JsonValue
 
+from control.session_services import SessionServices
 from voicebackend.config import parse
-from voicebackend.errors import InvalidConfig
+from voicebackend.errors import InvalidConfig, VoiceBackendError
 from voicebackend.hooks import HookFailed, TelephonyHook, ask
+from voicebackend.session import SessionRequest
 
 logger = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallRoute:
-    """Where a call goes, and what is known of it."""
-
-    provider: str
-    """Empty leaves the choice to request and configuration."""
-    metadata: dict[str, Any]
+HOOK_S = 2.0
+"""Seconds that the hook has for an answer."""
 
 
-async def route(hook: TelephonyHook | None, metadata: Mapping[str, Any]) -> CallRoute:
-    """Ask the hook about the call with this metadata: ``phone_number`` is routed, ``call_id`` looked up.
+SIGNALLED = ("carrier", "trunk", "phone_number", "said", "attestation")
+"""What the register tells of a call; ``said`` can be forged."""
 
-    What the request says of the call stays as it is; what the hook knows beyond is added.
+
+async def routed(services: SessionServices, tenant: str, request: SessionRequest) -> SessionRequest:
+    """Return a request for a telephone call as the hook routes it: ``phone_number`` and ``call_id`` are its metadata.
+
+    The hook names a target of the routing table or a provider. What the request says of the call stays as it is; what
+    its carrier told, if it is a call of this tenant's, and then what the hook knows beyond, is added.
     """
-    number, call_id = metadata.get("phone_number"), metadata.get("call_id")
-    provider, known = "", {}
-    if hook is not None and isinstance(number, str) and number:
-        provider = await _or_default(lambda: hook.route_call(number, dict(metadata)), "route_call", default="")
-    if hook is not None and isinstance(call_id, str) and call_id:
-        known = _json(await _or_default(lambda: hook.call_metadata(call_id), "call_metadata", default={}))
-    return CallRoute(provider=provider, metadata={**known, **metadata})
+    hook, changes = services.hooks.find("telephony_hook"), dict[str, Any]()
+    number, call_id = request.metadata.get("phone_number"), request.metadata.get("call_id")
+    if isinstance(number, str) and number:
+        name = await provider_of(hook, number, request.metadata)
+        targets = {} if services.switchboard is None else services.switchboard.routes.table.targets
+        if target := targets.get(name):
+            changes = {"provider": target.provider, "agent": request.agent or target.agent or None}
+        elif name:
+            changes = {"provider": name}
+    known: dict[str, Any] = {}
+    if isinstance(call_id, str) and call_id:
+        known = {**await _signalled(services, tenant, call_id), **await known_of(hook, call_id)}
+    return request.model_copy(update={**changes, "metadata": {**known, **request.metadata}})
+
+
+async def _signalled(services: SessionServices, tenant: str, call_id: str) -> dict[str, Any]:
+    """Return what a call's carrier told; nothing if it is not known, or Redis not there."""
+    if services.desk is None:
+        return {}
+    try:
+        found = await services.desk.known.find(tenant, call_id)
+    except VoiceBackendError as error:
+        logger.warning("call not looked up", extra={"error_code": str(error.code)})
+        return {}
+    return {name: found[name] for name in SIGNALLED if name in found}
+
+
+async def provider_of(
+    hook: TelephonyHook | None, number: str, metadata: Mapping[str, Any], *, timeout_s: float = HOOK_S
+) -> str:
+    """Return where the hook routes a call; empty where it has nothing to say, in time."""
+    if hook is None:
+        return ""
+    return str(await _or_default(lambda: hook.route_call(number, dict(metadata)), "route_call", "", timeout_s))
+
+
+async def known_of(hook: TelephonyHook | None, call_id: str, *, timeout_s: float = HOOK_S) -> dict[str, Any]:
+    """Return what the hook knows of a call, as JSON; nothing where it fails."""
+    if hook is None:
+        return {}
+    return _json(await _or_default(lambda: hook.call_metadata(call_id), "call_metadata", {}, timeout_s))
 
 
 def _json(known: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,9 +82,9 @@ def _json(known: Mapping[str, Any]) -> dict[str, Any]:
         return {}
 
 
-async def _or_default(call: Callable[[], Any], name: str, *, default: Any) -> Any:
+async def _or_default(call: Callable[[], Any], name: str, default: Any, timeout_s: float) -> Any:
     expected = Mapping if isinstance(default, dict) else type(default)
     try:
-        return await ask(call, hook=f"telephony_hook.{name}", expected=expected)
+        return await ask(call, hook=f"telephony_hook.{name}", expected=expected, timeout_s=timeout_s)
     except HookFailed:
         return default

@@ -11,6 +11,7 @@ from typing import Any
 from control.sessions.placement import able_workers
 from control.sessions.slot_request import RETRY_AFTER_S
 from control.sessions.workers import WorkerInfo
+from voicebackend.agents import CONFIGURED
 from voicebackend.config import BackendConfig, PipelineType
 from voicebackend.errors import InvalidConfig, SessionLimitExceeded
 from voicebackend.session import SessionRequest
@@ -57,6 +58,7 @@ def admit(request: SessionRequest, provider: str, config: BackendConfig, workers
         raise _cannot(provider, "transport", request.transport, capabilities["transports"])
     if pipeline_type not in capabilities["pipelines"]:
         raise _cannot(provider, "pipeline_type", pipeline_type, capabilities["pipelines"])
+    _check_parts(request, config)
     agent = _agent(request, provider, config, pipeline_type, uses_agent=bool(capabilities["uses_agent"]))
     return Admission(provider=provider, pipeline_type=pipeline_type, agent=agent, workers=able)
 
@@ -70,14 +72,32 @@ def _agent(
     request: SessionRequest, provider: str, config: BackendConfig, pipeline_type: PipelineType, *, uses_agent: bool
 ) -> str:
     if uses_agent:
-        if not request.agent and pipeline_type is PipelineType.STT_TTS:
-            message = f"agent: name a registered agent, because pipeline {pipeline_type} of {provider} asks it"
-            raise InvalidConfig("create_session", message, details={"field": "agent"})
-        return request.agent or ""
+        if request.agent or pipeline_type is not PipelineType.STT_TTS:
+            return request.agent or ""
+        if config.chat_model is not None or config.multimodal_model is not None:
+            return CONFIGURED
+        message = f"agent: name a registered agent, because pipeline {pipeline_type} of {provider} asks it"
+        raise InvalidConfig("create_session", message, details={"field": "agent"})
     if request.agent and not config.allow_remote_agent:
         message = f"agent: {provider} answers by itself; leave it out, or set allow_remote_agent to have it ignored"
         raise InvalidConfig("create_session", message, details={"field": "agent"})
     return ""
+
+
+def _check_parts(request: SessionRequest, config: BackendConfig) -> None:
+    """Return if the deployment has what the session configures; to accept more would be to ignore it."""
+    configured = {
+        "memory_config": config.memory,
+        "rag_config": config.retriever or config.vector_store,
+        "orchestration_config": config.orchestrator,
+    }
+    for field, part in configured.items():
+        if getattr(request, field) and part is None:
+            message = f"{field}: not supported here, because the deployment's configuration has nothing for it"
+            raise InvalidConfig("create_session", message, details={"field": field})
+    if request.memory_config.get("summarise") and config.chat_model is None:
+        message = "memory_config.summarise: the deployment's configuration has no chat_model that could"
+        raise InvalidConfig("create_session", message, details={"field": "memory_config"})
 
 
 def free_slots(workers: Sequence[WorkerInfo]) -> int | None:

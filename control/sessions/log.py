@@ -87,6 +87,12 @@ class SessionLogs:
         finally:
             self._followers -= 1
 
+    async def last_id(self, session_id: str) -> str:
+        """Return the id of a log's last entry, ``0`` where there is none: what is written from now on comes after."""
+        with redis_errors("read_log"):
+            entries: Any = await self._redis.xrevrange(self._keys.session_log(session_id), count=1)
+        return entries[0][0].decode() if entries else "0"
+
     async def wait_until(self, session_id: str, states: Collection[SessionState], timeout_s: float) -> SessionRecord:
         """Return the record once the session is in one of these states, or over.
 

@@ -1,16 +1,17 @@
-"""Whether a changed configuration could run: what workers announce of its provider, and which settings that takes."""
+"""Whether a changed configuration could run: whether workers have its provider, and which settings that takes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from control.sessions.catalogues import Offers
 from control.sessions.placement import able_workers
 from control.sessions.workers import WorkerInfo
 from voicebackend.config import BackendConfig
 from voicebackend.errors import InvalidConfig
 
 
-def check_offered(config: BackendConfig, workers: Sequence[WorkerInfo]) -> None:
+def check_offered(config: BackendConfig, workers: Sequence[WorkerInfo], catalogues: Mapping[str, Offers]) -> None:
     """Return if a worker has the provider and knows every one of its settings.
 
     Raises:
@@ -19,9 +20,9 @@ def check_offered(config: BackendConfig, workers: Sequence[WorkerInfo]) -> None:
 
     """
     provider = config.provider
-    able_workers(workers, provider)
-    offer = next(worker.providers[provider] for worker in workers if provider in worker.providers)
-    schema = offer.get("config_schema")
+    able = able_workers(workers, provider)
+    offers = (catalogues.get(worker.catalogue, {}).get("provider", {}).get(provider, {}) for worker in able)
+    schema = next((offer["config_schema"] for offer in offers if offer.get("config_schema")), None)
     if not schema or schema.get("additionalProperties") is not False:
         return
     known = schema.get("properties", {}).keys()

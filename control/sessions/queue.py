@@ -78,7 +78,7 @@ class SessionQueue:
     async def _tell(self, record: SessionRecord, position: int) -> SessionRecord:
         """Note a position in record and log; a session that is over by now is returned as it was."""
         try:
-            record = await self._store.set_position(record.id, position)
+            record = await self._store.set_position(record.id, record.tenant, position)
         except SessionNotActive:
             return record
         entry: dict[str, Any] = {"type": "session", "state": record.state.value, "queue_position": position}

@@ -19,6 +19,8 @@ class Verdict(StrEnum):
     """The sender's lease is older than the record's; nothing changed."""
     MISSING = "missing"
     """There is no such record."""
+    FULL = "full"
+    """No more may be said; nothing changed."""
     ILLEGAL = "illegal"
     """The record's state does not allow it; nothing changed."""
 
@@ -26,7 +28,7 @@ class Verdict(StrEnum):
 MOVE = """
 -- KEYS record, log, live set, live by tenant
 -- ARGV id, state to reach, states it may come from (",a,b,"), fence, ttl when over, log field, two last log entries,
---      then field, value, ...
+--      key of a tenant's seconds of today with %s for the tenant, then field, value, ...
 local function answer(verdict)
   local record = redis.call('HGETALL', KEYS[1])
   table.insert(record, 1, verdict)
@@ -37,7 +39,7 @@ if not from then return {'missing'} end
 if ARGV[4] ~= '' and tonumber(ARGV[4]) < tonumber(redis.call('HGET', KEYS[1], 'epoch')) then return answer('stale') end
 if from == ARGV[2] then return answer('same') end
 if not string.find(ARGV[3], ',' .. from .. ',', 1, true) then return answer('illegal') end
-redis.call('HSET', KEYS[1], 'state', ARGV[2], unpack(ARGV, 9))
+redis.call('HSET', KEYS[1], 'state', ARGV[2], unpack(ARGV, 10))
 if ARGV[5] ~= '' then
   if redis.call('HGET', KEYS[1], 'lane') == '-1' and redis.call('EXISTS', KEYS[2]) == 1 then
     redis.call('XADD', KEYS[2], '*', ARGV[6], ARGV[7])
@@ -46,6 +48,12 @@ if ARGV[5] ~= '' then
   redis.call('EXPIRE', KEYS[1], ARGV[5])
   redis.call('EXPIRE', KEYS[2], ARGV[5])
   redis.call('ZREM', KEYS[3], ARGV[1])
+  local tenant, placed, ended = unpack(redis.call('HMGET', KEYS[1], 'tenant', 'placed_at', 'ended_at'))
+  if tonumber(placed or '0') > 0 and tonumber(ended or '0') > tonumber(placed) then
+    local seconds = string.gsub(ARGV[9], '%%s', function() return tenant end)
+    redis.call('INCRBY', seconds, math.ceil(tonumber(ended) - tonumber(placed)))
+    redis.call('EXPIRE', seconds, 172800)
+  end
   redis.call('ZREM', KEYS[4], (redis.call('HGET', KEYS[1], 'tenant') or '') .. '\\0' .. ARGV[1])
 end
 return answer('done')
@@ -54,16 +62,37 @@ return answer('done')
 
 CHANGE = """
 -- KEYS record
--- ARGV states in which it may change (",a,b,"), then field, value, ...
-local state = redis.call('HGET', KEYS[1], 'state')
-if not state then return {'missing'} end
-local legal = string.find(ARGV[1], ',' .. state .. ',', 1, true)
-if legal then redis.call('HSET', KEYS[1], unpack(ARGV, 2)) end
+-- ARGV tenant, states in which it may change (",a,b,"), then field, value, ...
+local state, tenant = unpack(redis.call('HMGET', KEYS[1], 'state', 'tenant'))
+if not state or tenant ~= ARGV[1] then return {'missing'} end
+local legal = string.find(ARGV[2], ',' .. state .. ',', 1, true)
+if legal then redis.call('HSET', KEYS[1], unpack(ARGV, 3)) end
 local record = redis.call('HGETALL', KEYS[1])
 table.insert(record, 1, legal and 'done' or 'illegal')
 return record
 """
-"""Change fields of a record that is not over."""
+"""Change fields of a tenant's record that is not over; another tenant's is missing."""
+
+CONSENT = """
+-- KEYS record, sessions whose records are to be written or '', notes of what was withdrawn by class...
+-- ARGV id, states in which it may be said (",a,b,"), what was said, how much may be said, when in ms, ttl of the notes,
+--      now
+local function answer(verdict)
+  local record = redis.call('HGETALL', KEYS[1])
+  table.insert(record, 1, verdict)
+  return record
+end
+local state = redis.call('HGET', KEYS[1], 'state')
+if not state then return {'missing'} end
+if not string.find(ARGV[2], ',' .. state .. ',', 1, true) then return answer('illegal') end
+local before = redis.call('HGET', KEYS[1], 'consent') or '[]'
+if #before + #ARGV[3] > tonumber(ARGV[4]) then return answer('full') end
+redis.call('HSET', KEYS[1], 'consent', string.sub(before, 1, -2) .. (before == '[]' and '' or ',') .. ARGV[3] .. ']')
+for number = 3, #KEYS do redis.call('SET', KEYS[number], ARGV[5], 'EX', ARGV[6]) end
+if KEYS[2] ~= '' then redis.call('ZADD', KEYS[2], 'NX', ARGV[7], ARGV[1]) end
+return answer('done')
+"""
+"""Add what was said of consent to a record, and note in the same step what is withdrawn: none of it is written then."""
 
 RENEW = """
 -- KEYS record, log, tenant's index, live set, live by tenant

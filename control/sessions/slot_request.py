@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from control.sessions.queue_order import Waiting
@@ -41,12 +42,24 @@ class SlotRequest:
         plan: dict[str, Any] = {
             **whom_to_ask(keys, self.workers),
             "max_sessions": self.limits.tenant_sessions,
+            "max_seconds": self.limits.tenant_minutes * 60,
             "interval_ms": rate.interval_ms,
             "tolerance_ms": rate.interval_ms * (rate.burst - 1),
             "max_queued": self.limits.max_queued,
             "queue_ttl": QUEUE_TTL_S,
         }
         return plan | ({"ticket": self.waiting.ticket()} if self.waiting else {})
+
+
+def seconds_of_today(keys: Keys, tenant: str) -> str:
+    """Return the key of the seconds of a tenant's sessions that ended today."""
+    return keys.tenant_seconds(tenant, datetime.now(UTC).date().isoformat())
+
+
+def seconds_left(now: datetime) -> float:
+    """Return the seconds from ``now`` until the next day begins, UTC."""
+    midnight = datetime.combine(now.astimezone(UTC).date() + timedelta(days=1), time.min, UTC)
+    return (midnight - now).total_seconds()
 
 
 def lane_keys(keys: Keys, workers: Sequence[WorkerInfo]) -> list[str]:
@@ -67,7 +80,7 @@ def admitted(record: SessionRecord, reply: Sequence[Any]) -> SessionRecord:
     if verdict is Slot.QUEUED:
         return record
     if verdict is not Slot.TAKEN:
-        raise _refusal(verdict, float(reply[1]) / 1000 if verdict is Slot.RATE else RETRY_AFTER_S)
+        raise _refusal(verdict, float(reply[1]) / 1000 if verdict is Slot.RATE else _retry_after_s(verdict))
     if len(reply) == 1:
         return record
     lane, worker, epoch = int(reply[1]), reply[2].decode(), int(reply[3])
@@ -84,9 +97,14 @@ def admitted(record: SessionRecord, reply: Sequence[Any]) -> SessionRecord:
 _LIMITS = {
     Slot.FULL: ("all slots are taken: try again later, or ask for a place in the queue", "slots"),
     Slot.QUEUE_FULL: ("all slots are taken, and as many sessions wait as may: try again later", "max_queued"),
+    Slot.MINUTES: ("this tenant's sessions had as many minutes today as they may", "tenant_minutes"),
     Slot.QUOTA: ("this tenant has as many sessions as it may: end one", "tenant_sessions"),
 }
 """In words, and in a word, why a session has no slot."""
+
+
+def _retry_after_s(verdict: Slot) -> float:
+    return seconds_left(datetime.now(UTC)) if verdict is Slot.MINUTES else RETRY_AFTER_S
 
 
 def _refusal(verdict: Slot, retry_after_s: float) -> VoiceBackendError:

@@ -24,6 +24,8 @@ class Slot(StrEnum):
     """The tenant has as many sessions as it may."""
     RATE = "rate"
     """The tenant creates them too fast."""
+    MINUTES = "minutes"
+    """The tenant's sessions of today had as many minutes as they may."""
     EXISTS = "exists"
     """There is a record of this id."""
 
@@ -86,13 +88,17 @@ ADMIT = (
 -- ARGV plan as JSON, then field, value, ... of the record
 --   plan: id, tenant, now, look_at, live_ttl, index_ttl, log_field, log_entry; with `workers` (and what leases
 --   and sessions of `%d` are called: `lease`, `sessions`) the slot is decided here,
---   with `ticket` the session may wait: max_sessions, interval_ms, tolerance_ms, max_queued, queue_ttl, log_queued
+--   max_sessions, max_seconds (counted by the key `seconds`), interval_ms, tolerance_ms, max_queued; with `ticket` the
+--   session may wait: queue_ttl, log_queued
 if redis.call('EXISTS', KEYS[1]) == 1 then return {'exists'} end
 local verdict, lane, paid, now_ms = 'taken', nil, nil, nil
 if plan.workers then
   if plan.max_sessions > 0 then
     local first, beyond = '[' .. plan.tenant .. '\\0', '(' .. plan.tenant .. '\\1'
     if redis.call('ZLEXCOUNT', KEYS[5], first, beyond) >= plan.max_sessions then return {'quota'} end
+  end
+  if plan.max_seconds > 0 and tonumber(redis.call('GET', plan.seconds) or '0') >= plan.max_seconds then
+    return {'minutes'}
   end
   if plan.interval_ms > 0 then
     local time = redis.call('TIME')

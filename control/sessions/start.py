@@ -6,7 +6,7 @@ import time
 
 from voicebackend.record import SessionRecord
 from voicebackend.streams import Frame, Kind, json_payload
-from voicebackend.telemetry import inject
+from voicebackend.tracing import inject
 
 
 def start_of(record: SessionRecord) -> Frame:

@@ -11,14 +11,14 @@ import re
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, cast
 
 from redis.asyncio import Redis
 
 from control.sessions import scripts
 from control.sessions.lease import Holder
 from control.sessions.scripts import Verdict
-from control.sessions.slot_request import SlotRequest, admitted
+from control.sessions.slot_request import SlotRequest, admitted, seconds_of_today
 from control.sessions.slot_scripts import ADMIT
 from voicebackend._redis import redis_errors
 from voicebackend.errors import InvalidConfig, SessionNotActive, SessionNotFound
@@ -85,6 +85,7 @@ class SessionStore:
             "look_at": repr(time.time() + LOOK_S),
             "live_ttl": LIVE_TTL_S,
             "index_ttl": INDEX_TTL_S,
+            "seconds": seconds_of_today(self._keys, record.tenant),
             "log_field": LOG_FIELD.decode(),
             "log_entry": encode_log(entry)[LOG_FIELD].decode(),
         }
@@ -132,16 +133,17 @@ class SessionStore:
         with redis_errors("list_sessions"):
             start = await self._start_of(index, cursor)
             found: list[SessionRecord] = []
-            for _ in range(_MAX_PASSES):
+            passes = 0
+            more = True
+            while more and len(found) < limit and (passes < _MAX_PASSES or not found):
                 ids: Any = await self._redis.zrevrange(index, start, start + limit - len(found) - 1)
                 records, gone = await self._records(ids)
                 if gone:
                     await self._redis.zrem(index, *gone)
                 start += len(records)
                 found += records
-                if len(found) >= limit or not ids:
-                    break
-        more = len(found) >= limit
+                passes += 1
+                more = bool(ids)
         return Page(sessions=found, cursor=found[-1].id if more else "")
 
     async def _start_of(self, index: str, cursor: str) -> int:
@@ -197,6 +199,7 @@ class SessionStore:
             ENDED_TTL_S if over else "",
             LOG_FIELD,
             *(encode_log(entry)[LOG_FIELD] for entry in last),
+            seconds_of_today(self._keys, "%s"),
         ]
         with redis_errors("move_session"):
             reply = await self._move(keys, [*args, *_flat(_encoded(changes))])
@@ -210,27 +213,31 @@ class SessionStore:
         """Let another registered agent answer from the next turn on; raises SessionNotFound or SessionNotActive."""
         return await self._set(session_id, tenant, agent=agent)
 
-    async def set_position(self, session_id: str, position: int) -> SessionRecord:
-        """Note where in the queue a session stands; raises SessionNotFound or SessionNotActive."""
-        return await self._set(session_id, None, queue_position=position)
+    async def set_retention(self, session_id: str, tenant: str, retention: Mapping[str, Any]) -> SessionRecord:
+        """Replace what may be kept of a running session; raises SessionNotFound or SessionNotActive."""
+        return await self._set(session_id, tenant, retention=dict(retention))
 
-    async def _set(self, session_id: str, tenant: str | None, **changes: Any) -> SessionRecord:
-        if tenant is not None:
-            await self.get(session_id, tenant)
+    async def set_position(self, session_id: str, tenant: str, position: int) -> SessionRecord:
+        """Note where in the queue a session stands; raises SessionNotFound or SessionNotActive."""
+        return await self._set(session_id, tenant, queue_position=position)
+
+    async def set_usage(self, session_id: str, tenant: str, usage: Mapping[str, Any]) -> SessionRecord:
+        """Note what a session that is over used, and what that cost."""
+        return await self._set(session_id, tenant, over=True, usage=dict(usage))
+
+    async def _set(self, session_id: str, tenant: str, *, over: bool = False, **changes: Any) -> SessionRecord:
+        if not _ID.fullmatch(session_id):
+            raise SessionNotFound("update_session")
+        states = _set_of(filter(is_over, SessionState)) if over else _LIVE
         with redis_errors("update_session"):
-            reply = await self._change([self._keys.session(session_id)], [_LIVE, *_flat(_encoded(changes))])
+            reply = await self._change([self._keys.session(session_id)], [tenant, states, *_flat(_encoded(changes))])
         return _result(reply, "is over", op="update_session")
 
     async def append_log(self, session_id: str, entry: Mapping[str, Any]) -> None:
         """Append an entry to a session's log, if the log is there."""
+        key, encoded = self._keys.session_log(session_id), cast("Any", encode_log(entry))  # invariant in its key
         with redis_errors("append_log"):
-            await self._redis.xadd(
-                self._keys.session_log(session_id),
-                encode_log(entry),  # type: ignore[arg-type]  # dict is invariant in its key
-                nomkstream=True,
-                maxlen=LOG_MAX_ENTRIES,
-                approximate=True,
-            )
+            await self._redis.xadd(key, encoded, nomkstream=True, maxlen=LOG_MAX_ENTRIES, approximate=True)
 
     async def due(self, now: float, *, limit: int = MAX_PAGE) -> list[str]:
         """Return the ids of live sessions whose look-at time (seconds since the epoch) has come, longest due first."""

@@ -12,6 +12,8 @@ MAX_STREAMS = 384
 """Event streams of one process; each follows a log for as long as its session and its reader last."""
 MAX_TENANT_STREAMS = 64
 """Of these, the most for one tenant."""
+MAX_WATCHES = 16
+"""Lanes whose audio one process reads for people who watch a session."""
 RETRY_S = 5.0
 """Seconds after which to ask again."""
 
@@ -21,6 +23,7 @@ class StreamLimit:
 
     def __init__(self) -> None:
         self._open: Counter[str] = Counter()
+        self._watches = 0
 
     def __repr__(self) -> str:
         return f"<StreamLimit [{self._open.total()} open]>"
@@ -45,3 +48,15 @@ class StreamLimit:
         finally:
             self._open[tenant] -= 1
             self._open += Counter()  # forgets tenants that have none
+
+    @contextmanager
+    def watched(self, tenant: str) -> Iterator[None]:
+        """Count a stream that reads a lane's audio while the context is open; raises as ``opened``."""
+        if self._watches >= MAX_WATCHES:
+            raise SessionLimitExceeded("levels", "too many sessions are watched here", retry_after=RETRY_S)
+        with self.opened(tenant):
+            self._watches += 1
+            try:
+                yield
+            finally:
+                self._watches -= 1

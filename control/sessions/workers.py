@@ -12,9 +12,12 @@ from redis.asyncio import Redis
 from voicebackend._redis import redis_errors
 from voicebackend.errors import InvalidFormat
 from voicebackend.keys import Keys
+from voicebackend.session import Health
 
 SEEN_S = 10.0
 """Seconds after which a worker that was not seen is not even looked up; its announcement expires sooner."""
+ASKED_S = 5
+"""Seconds that a request to leave waits for a worker to look."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +31,16 @@ class WorkerInfo:
     """Without meaning when unlimited."""
     lanes: Mapping[int, int] = field(default_factory=dict)
     """Sessions that fit in each lane it holds; 0 is unlimited."""
+    loads: Mapping[int, int] = field(default_factory=dict)
+    """Sessions that it runs in each lane."""
     providers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """By name: ``{"capabilities": {...}, "config_schema": {...}}``."""
+    """By name, those it can run: ``{"capabilities": {...}}``."""
+    catalogue: str = ""
+    """Where everything that it could run is written down; empty until it is."""
+    health: Mapping[str, Health] = field(default_factory=dict)
+    """How the providers and engines that it has used are doing, by name."""
+    checks: Mapping[str, int] = field(default_factory=dict)
+    """Of providers that it was told to check, by name: checks in a row that went well, below 0 that failed."""
     provider: str = ""
     """The one that its configuration names."""
     draining: bool = False
@@ -38,6 +49,10 @@ class WorkerInfo:
     """Else it has enough to do for now."""
     lag_ms: float = 0.0
     """How late its event loop wakes, p95 of the last seconds."""
+    cpu: float = 0.0
+    """Of one core, over the last seconds."""
+    rss_mb: float = 0.0
+    """Its resident memory, in 10^6 bytes."""
     config_version: int = 0
     seen_ms: int = 0
     """Milliseconds since the epoch."""
@@ -71,8 +86,14 @@ class WorkerInfo:
                 draining=raw.get(b"draining") == b"1",
                 admitting=raw.get(b"admitting", b"1") == b"1",
                 lag_ms=float(raw.get(b"lag_ms", b"0")),
+                loads={int(lane): int(load) for lane, load in json.loads(raw.get(b"loads", b"{}")).items()},
+                cpu=float(raw.get(b"cpu", b"0")),
+                rss_mb=float(raw.get(b"rss_mb", b"0")),
                 config_version=int(raw.get(b"config_version", b"0")),
                 seen_ms=int(raw.get(b"seen_ms", b"0")),
+                catalogue=raw.get(b"catalogue", b"").decode(),
+                health={name: Health(told) for name, told in json.loads(raw.get(b"health", b"{}")).items()},
+                checks={name: int(count) for name, count in json.loads(raw.get(b"checks", b"{}")).items()},
             )
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise InvalidFormat("worker", "not a worker's announcement") from error
@@ -88,6 +109,15 @@ async def announced_workers(redis: Redis, keys: Keys) -> list[WorkerInfo]:
             pipe.hgetall(keys.worker(worker.decode()))
         found = await pipe.execute() if ids else []
     return [worker for raw in found if raw and (worker := _read(raw)) is not None]
+
+
+async def relieve_worker(redis: Redis, keys: Keys, worker: str) -> None:
+    """Ask a worker that is there to hand its sessions over and end; it looks within half a second."""
+    with redis_errors("workers"):
+        pipe = redis.pipeline(transaction=True)
+        pipe.hset(keys.worker(worker), "relieve", "1")
+        pipe.expire(keys.worker(worker), ASKED_S)  # one that has just gone does not come back by this
+        await pipe.execute()
 
 
 def _read(raw: Mapping[bytes, bytes]) -> WorkerInfo | None:

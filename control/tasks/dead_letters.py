@@ -13,7 +13,7 @@ from redis import Redis as SyncRedis
 from voicebackend._redis import redis_errors
 from voicebackend.errors import as_error
 from voicebackend.keys import Keys
-from voicebackend.telemetry import error_code
+from voicebackend.tracing import error_code
 
 MAX_LETTERS = 10_000
 """Letters kept, at least."""
@@ -25,7 +25,7 @@ class DeadLetter:
 
     task: str
     arguments: Mapping[str, Any]
-    """Ids and numbers only."""
+    """Those that its task tells: no erasure reaches a letter."""
     code: str
     """Of the last error."""
     reason: str

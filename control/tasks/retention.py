@@ -10,10 +10,14 @@ from typing import Any
 
 from control import context, loop
 from control.context import TaskContext
+from control.records.data_class import DataClass
+from control.records.policy import restored
+from control.records.residue import forget_turns
 from voicebackend._redis import redis_errors
+from voicebackend.consent import kept_from
 from voicebackend.errors import SessionNotFound
 from voicebackend.hooks import DataRetentionHook, HookFailed, ask
-from voicebackend.record import ENDED_TTL_S, SessionRecord, decode_log
+from voicebackend.record import ENDED_TTL_S, SessionRecord
 
 FIELD = "data_retention_hook"
 TIMEOUT_S = 20.0
@@ -37,11 +41,16 @@ async def _apply(shared: TaskContext, session_id: str) -> None:
         return
     await shared.refresh()
     hook = shared.hooks.find(FIELD)
-    transcript_s = await kept_s(hook, "transcript", record)
-    metadata_s = await kept_s(hook, "metadata", record)
+    # what is kept longer is an object with an index entry and a receipt: the policies' affair, not Redis's
+    longest_s = None if shared.deployment.retention is None else ENDED_TTL_S
+    transcript_s = await kept_s(hook, "transcript", record, longest_s=longest_s)
+    required = restored(record.retention, DataClass.TRANSCRIPT).consent
+    if kept_from(record.consent, "transcript", required=required) is None:
+        transcript_s = 0
+    metadata_s = await kept_s(hook, "metadata", record, longest_s=longest_s)
     with redis_errors("retention"):
         if not transcript_s:
-            await _forget_turns(shared, session_id)  # before the log, which says how many there were
+            await forget_turns(shared.state, shared.keys, session_id)
         # EXPIRE with 0 deletes
         await shared.state.expire(shared.keys.session_log(session_id), transcript_s)
         await shared.state.eval(
@@ -49,16 +58,13 @@ async def _apply(shared: TaskContext, session_id: str) -> None:
         )
 
 
-async def _forget_turns(shared: TaskContext, session_id: str) -> None:
-    """Delete what lies with the turns: what was said, a guess at one that was never finished, what agents noted."""
-    entries: Any = await shared.state.xrange(shared.keys.session_log(session_id))
-    said = (decode_log(fields).get("turn") for _, fields in entries)
-    last = max((turn for turn in said if isinstance(turn, int)), default=0)
-    await shared.state.delete(*(shared.keys.turn(session_id, turn) for turn in range(last + 2)))
+async def kept_s(
+    hook: DataRetentionHook | None, data_class: str, record: SessionRecord, *, longest_s: int | None = None
+) -> int:
+    """Return for how many seconds to keep data of this class: ``transcript`` or ``metadata``; 0 means not at all.
 
-
-async def kept_s(hook: DataRetentionHook | None, data_class: str, record: SessionRecord) -> int:
-    """Return for how many seconds to keep data of this class: ``transcript`` or ``metadata``; 0 means not at all."""
+    Never longer than ``longest_s``, where that is given.
+    """
     if hook is None:
         return ENDED_TTL_S
     about: dict[str, Any] = {
@@ -73,4 +79,5 @@ async def kept_s(hook: DataRetentionHook | None, data_class: str, record: Sessio
         period = await ask(lambda: hook.retention_period(data_class), hook=FIELD, expected=timedelta)
     except HookFailed:
         return 0
-    return max(0, round(period.total_seconds()))
+    kept = max(0, round(period.total_seconds()))
+    return kept if longest_s is None else min(kept, longest_s)

@@ -6,11 +6,13 @@ import logging
 from collections.abc import Iterable
 
 from control.context import TaskContext
+from control.orchestration import announce
 from control.sessions.placement import able_workers
 from control.sessions.workers import WorkerInfo, announced_workers
 from voicebackend._redis import redis_errors
 from voicebackend.errors import ProviderNotFound, VoiceBackendError
 from voicebackend.tasks import SESSIONS_CREATE
+from voicebackend.webhooks import EventType
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +28,9 @@ async def serve(shared: TaskContext, provider: str, workers: Iterable[WorkerInfo
         return
     for session_id in await shared.queue.serve(provider, able):
         await shared.publisher.publish(SESSIONS_CREATE, session_id=session_id)
+        record = await shared.store.get(session_id)
+        await announce(shared.publisher, shared.config, record, "session_started")
+        await shared.outbox.put_or_log(EventType.SESSION_STARTED, tenant=record.tenant, session=session_id)
 
 
 async def serve_next(shared: TaskContext, provider: str) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,7 +25,8 @@ from voicebackend.errors import ConnectionFailed, OperationTimeout, PipelineErro
 from voicebackend.publisher import TRACE_HEADER
 from voicebackend.retry import RetryPolicy
 from voicebackend.tasks import Task
-from voicebackend.telemetry import attached, error_code, span
+from voicebackend.telemetry import queue_age_seconds, tasks_failed
+from voicebackend.tracing import ERROR_CODE, about, attached, error_code, quiet, span
 
 logger = logging.getLogger(__name__)
 
@@ -38,15 +40,25 @@ def body_of(task: Task) -> Callable[..., None]:
 
     def body(running: Any, /, **arguments: Any) -> None:
         headers = running.request.headers or {}
-        with attached(headers.get(TRACE_HEADER)), span(f"task.{task.name}", kind=SpanKind.CONSUMER):
+        waited_s = task.deadline_s - _seconds_left(running.request.expires)
+        queue_age_seconds.record(max(0.0, waited_s), {"queue": str(task.queue)})
+        with _traced(task, headers.get(TRACE_HEADER), arguments.get("session_id")):
             _give_up_if_deadly(task, running, arguments)
             try:
                 load(task.function, field=task.name)(**arguments)
-                logger.log(_level(task), "task done", extra={"task": task.name, **arguments})
+                logger.log(_level(task), "task done", extra={"task": task.name, **task.telling(arguments)})
             except Exception as error:  # noqa: BLE001 - every failure is recorded, and raised as Celery needs it
                 _recover(task, running, arguments, error)
 
     return body
+
+
+@contextmanager
+def _traced(task: Task, traceparent: str | None, session_id: str | None) -> Iterator[None]:
+    """Go on with the publisher's trace; what looks for work every second or so makes no spans until it finds some."""
+    named = span(f"task.{task.name}", kind=SpanKind.CONSUMER, queue=str(task.queue))
+    with attached(traceparent), about(session_id=session_id), quiet() if task.every_s else named:
+        yield
 
 
 def _level(task: Task) -> int:
@@ -60,9 +72,11 @@ def _give_up_if_deadly(task: Task, running: Any, arguments: dict[str, Any]) -> N
     lost = lost_its_process(shared.sync_state, shared.keys, running.request)
     if lost < MAX_DELIVERIES:
         return
-    logger.error("task given up: it kills its process", extra={"task": task.name, "deliveries": lost, **arguments})
+    told = {"task": task.name, "deliveries": lost, **task.telling(arguments)}
+    logger.error("task given up: it kills its process", extra=told)
     deadly = PipelineError(task.name, f"its process ended {lost} times while it ran")
-    _bury(DeadLetter.of(task.name, arguments, deadly, attempts=lost))
+    _bury(DeadLetter.of(task.name, task.telling(arguments), deadly, attempts=lost))
+    _tell(task, arguments, deadly)
     raise GaveUp(task.name)
 
 
@@ -76,8 +90,19 @@ def _recover(task: Task, running: Any, arguments: dict[str, Any], error: Excepti
         logger.warning("task will be tried again", extra={**extra, "delay_s": round(delay, 3)})
         raise running.retry(exc=GaveUp(task.name), countdown=delay, max_retries=task.max_retries)
     logger.error("task given up", extra=extra, exc_info=error)
-    _bury(DeadLetter.of(task.name, arguments, known, attempts=attempt))
+    _bury(DeadLetter.of(task.name, task.telling(arguments), known, attempts=attempt))
+    _tell(task, arguments, known)
     raise GaveUp(f"{task.name}: {error_code(known)}") from None
+
+
+def _tell(task: Task, arguments: dict[str, Any], error: VoiceBackendError) -> None:
+    """Have whoever waits for a task told that it was given up; the letter is written, whatever becomes of this."""
+    if not task.gave_up:
+        return
+    try:
+        load(task.gave_up, field=task.name)(error_code(error), **arguments)
+    except Exception as failure:  # noqa: BLE001 - the task's own failure is what is raised
+        logger.error("end of task not told", extra={"task": task.name, "code": error_code(failure)})  # noqa: TRY400
 
 
 def translated(task: Task, error: Exception) -> VoiceBackendError:
@@ -102,6 +127,7 @@ def _seconds_left(expires: Any) -> float:
 
 
 def _bury(letter: DeadLetter) -> None:
+    tasks_failed.add(1, {"task": letter.task, ERROR_CODE: letter.code})
     shared = context.current()
     try:
         bury(shared.sync_state, shared.keys, letter)  # not on the loop: that may be what is stuck

@@ -12,6 +12,7 @@ from control.http.schemas import Liveness, Readiness
 from control.services import SERVICES
 from control.sessions.admission import free_slots
 from control.sessions.workers import WorkerInfo, announced_workers
+from control.telephony.call_desk import CallDesk
 from voicebackend.errors import VoiceBackendError
 from voicebackend.session import Health
 
@@ -21,15 +22,17 @@ OPENAPI = web.AppKey("openapi", str)
 """The description as JSON."""
 
 
-def readiness(workers: list[WorkerInfo] | None, *, sockets: int) -> Readiness:
+def readiness(workers: list[WorkerInfo] | None, *, sockets: int, desk: CallDesk | None = None) -> Readiness:
     """Judge the health of a deployment by what its workers announce; None when Redis does not answer."""
     taking = [worker for worker in workers or () if worker.takes_sessions]
     total = sum(math.inf if worker.unlimited else worker.slots_total for worker in taking)
     free = free_slots(taking)
+    is_full = free is not None and total - free >= DEGRADED_FROM * total
+    is_silent = desk is not None and desk.sip_answers is False
     status = Health.HEALTHY
     if not taking:
         status = Health.UNHEALTHY
-    elif free is not None and total - free >= DEGRADED_FROM * total:
+    elif is_full or is_silent:
         status = Health.DEGRADED
     return Readiness(
         status=status,
@@ -38,6 +41,8 @@ def readiness(workers: list[WorkerInfo] | None, *, sockets: int) -> Readiness:
         slots_total=None if math.isinf(total) else int(total),
         slots_free=free,
         sockets=sockets,
+        telephony=None if desk is None else "stale" if desk.board.problem else "current",
+        sip=None if desk is None or desk.sip_answers is None else "answers" if desk.sip_answers else "silent",
     )
 
 
@@ -54,7 +59,7 @@ async def ready(request: web.Request) -> web.Response:
         workers = await announced_workers(services.state, services.keys)
     except VoiceBackendError:
         workers = None
-    found = readiness(workers, sockets=len(services.gateway))
+    found = readiness(workers, sockets=len(services.gateway), desk=services.desk)
     return answer(found, status=503 if found.status is Health.UNHEALTHY else 200)
 
 
@@ -72,6 +77,7 @@ ROUTES = [
         about="The process answers",
         answers={200: Liveness},
         public=True,
+        polled=True,
     ),
     Route(
         method="GET",
@@ -81,6 +87,7 @@ ROUTES = [
         about="Sessions can be had; 503 if not",
         answers={200: Readiness, 503: Readiness},
         public=True,
+        polled=True,
     ),
     Route(
         method="GET",

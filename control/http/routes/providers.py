@@ -1,36 +1,25 @@
-"""``/v1/providers``: what the running workers can do, as they announce it."""
+"""``/v1/providers``: what the running workers could run, and how that is doing."""
 
 from __future__ import annotations
 
 from aiohttp import web
 
+from control.http.listing import listed
 from control.http.routes.sessions import answer
 from control.http.routing import Route
-from control.http.schemas import ProviderList, ProviderView
+from control.http.schemas import ProviderList
 from control.services import SERVICES
-from control.sessions.admission import free_slots
-from control.sessions.workers import WorkerInfo, announced_workers
+from control.sessions.catalogues import read_catalogues
+from control.sessions.workers import announced_workers
 from voicebackend.errors import ErrorCode
 
 
 async def providers(request: web.Request) -> web.Response:
-    """List every provider that a worker announces."""
+    """List every provider and engine that a worker could run."""
     services = request.app[SERVICES]
     workers = await announced_workers(services.state, services.keys)
-    names = sorted({name for worker in workers for name in worker.providers})
-    return answer(ProviderList(providers=[_view(name, workers) for name in names]))
-
-
-def _view(name: str, workers: list[WorkerInfo]) -> ProviderView:
-    having = [worker for worker in workers if name in worker.providers]
-    offer = having[0].providers[name]
-    return ProviderView(
-        name=name,
-        capabilities=offer.get("capabilities", {}),
-        config_schema=offer.get("config_schema", {}),
-        workers=sum(worker.takes_sessions for worker in having),
-        slots_free=free_slots(having),
-    )
+    catalogues = await read_catalogues(services.state, services.keys, workers)
+    return answer(listed(workers, catalogues))
 
 
 ROUTES = [
@@ -39,7 +28,7 @@ ROUTES = [
         path="/v1/providers",
         operation="providers.list",
         handler=providers,
-        about="List providers with their capabilities",
+        about="List providers and engines with capabilities, settings and health",
         answers={200: ProviderList},
         errors=(ErrorCode.CONNECTION_FAILED,),
     ),

@@ -7,6 +7,8 @@ import re
 from aiohttp import web
 from pydantic import BaseModel
 
+from control.access.auth import authorize
+from control.access.scopes import scope_of
 from control.access.tokens import TOKEN_S
 from control.http.bodies import read_model, whole_number
 from control.http.creation import create_session, wait_for_ready
@@ -14,14 +16,17 @@ from control.http.routing import Parameter, Route
 from control.http.schemas import SessionPage, SessionUpdate, TokenIssued
 from control.services import PRINCIPAL, SERVICES, Services
 from control.sessions.admission import check_metadata
+from control.sessions.joining import JOIN_S, with_join
 from control.sessions.store import MAX_PAGE
-from voicebackend.errors import ErrorCode, SessionNotActive
+from voicebackend.errors import AuthorizationFailed, ErrorCode, SessionNotActive
 from voicebackend.record import SessionRecord
-from voicebackend.session import SessionCreated, SessionRequest, SessionView, is_over
+from voicebackend.session import SessionCreated, SessionRequest, SessionView, Transport, is_over
 from voicebackend.tasks import SESSIONS_CLOSE
+from voicebackend.tracing import note
 
 MAX_WAIT_S = 10
 """Seconds that ``Prefer: wait`` waits at most."""
+_ISSUE = "sessions.token"
 _WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,6})(?:$|[,;\s])")
 _LIMIT_WAIT = re.compile(r"(?:^|[,;\s])rate-limit=wait(?:$|[,;\s])")
 
@@ -33,7 +38,9 @@ def answer(model: BaseModel, *, status: int = 200, headers: dict[str, str] | Non
 
 async def session_of(request: web.Request) -> SessionRecord:
     """Return the record of the session in the path; raises SessionNotFound if it is not the sender's tenant's."""
-    return await request.app[SERVICES].store.get(request.match_info["session_id"], request[PRINCIPAL].tenant)
+    record = await request.app[SERVICES].store.get(request.match_info["session_id"], request[PRINCIPAL].tenant)
+    note(**record.whose)
+    return record
 
 
 async def create(request: web.Request) -> web.Response:
@@ -49,8 +56,10 @@ async def create(request: web.Request) -> web.Response:
     if wait:
         record = await wait_for_ready(services, record, seconds)
         headers["Preference-Applied"] = f"wait={seconds}"
-    issued = _issue(services, record)
-    created = SessionCreated(**record.view().model_dump(), **issued.model_dump())
+    elif record.transport is Transport.WEBRTC and not record.is_queued:
+        record = await wait_for_ready(services, record, JOIN_S)  # its caller cannot come before the room is open
+    issued, view = _issue(services, record), await with_join(services.state, services.keys, record)
+    created = SessionCreated(**view.model_dump(), **issued.model_dump())
     return answer(created, status=201, headers=headers)
 
 
@@ -71,8 +80,21 @@ async def list_(request: web.Request) -> web.Response:
 
 
 async def get(request: web.Request) -> web.Response:
-    """Return a session."""
-    return answer((await session_of(request)).view())
+    """Return a session; one by WebRTC with a token for its room, to who may give callers tokens."""
+    services, record = request.app[SERVICES], await session_of(request)
+    if record.transport is not Transport.WEBRTC or not await _may_let_in(request):
+        return answer(record.view())
+    return answer(await with_join(services.state, services.keys, record))
+
+
+async def _may_let_in(request: web.Request) -> bool:
+    """Tell whether the sender could ask for a caller's token too: to read sessions is not to join them."""
+    hook = request.app[SERVICES].hooks.find("auth_hook")
+    try:
+        await authorize(request[PRINCIPAL], _ISSUE, scope_of(_ISSUE, "POST"), hook)
+    except AuthorizationFailed:
+        return False
+    return True
 
 
 async def update(request: web.Request) -> web.Response:
@@ -105,6 +127,11 @@ async def token(request: web.Request) -> web.Response:
     return answer(_issue(request.app[SERVICES], record), status=201)
 
 
+PAGED = (
+    Parameter(name="limit", about="1 to 100", type="integer"),
+    Parameter(name="cursor", about="from the page before"),
+)
+"""The parameters of a list that comes in pages."""
 _E = ErrorCode
 _CREATE_ERRORS = (
     *(_E.INVALID_CONFIG, _E.INVALID_FORMAT, _E.PROVIDER_NOT_FOUND, _E.RATE_LIMIT_EXCEEDED),
@@ -131,10 +158,7 @@ ROUTES = [
         about="List sessions, newest first",
         answers={200: SessionPage},
         errors=(_E.INVALID_CONFIG,),
-        parameters=(
-            Parameter(name="limit", about="1 to 100", type="integer"),
-            Parameter(name="cursor", about="from the page before"),
-        ),
+        parameters=PAGED,
     ),
     Route(
         method="GET",
@@ -167,7 +191,7 @@ ROUTES = [
     Route(
         method="POST",
         path="/v1/sessions/{session_id}/token",
-        operation="sessions.token",
+        operation=_ISSUE,
         handler=token,
         about="Give out a fresh single-use token for the caller's websocket",
         answers={201: TokenIssued},

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from control.context import TaskContext
+from control.tasks.repairs.calls import repair_calls
 from control.tasks.repairs.keys import repair_keys
 from control.tasks.repairs.lanes import repair_lanes
 from control.tasks.repairs.sessions import repair_sessions
@@ -20,6 +21,7 @@ REPAIRS: dict[str, Callable[[TaskContext, float], Awaitable[None]]] = {
     "sessions": repair_sessions,
     "slots": repair_slots,
     "tenants": repair_tenants,
+    "calls": repair_calls,
     "keys": repair_keys,
 }
 """What is gone through each time; ``now`` is in seconds since the epoch."""

@@ -40,6 +40,8 @@ class Repair(StrEnum):
     """A lane with sessions that nobody holds was not among those that workers look through for lanes to take over."""
     LANE_REMOVED = "lane_removed"
     """A lane that nobody holds and that has no session had left its stream or checkpoint behind."""
+    CALL_ENDED = "call_ended"
+    """A telephone call whose session is over, or never came, still counted against limits."""
     KEY_EXPIRES = "key_expires"
     """A key in Redis (an inbox, a token, a turn) would have lived for ever."""
 

@@ -42,23 +42,31 @@ async def _look(shared: TaskContext, session_id: str, now: float) -> None:
     try:
         record = await shared.store.get(session_id)
     except SessionNotFound:
-        record = None
-    if record and (reason := _given_up_because(record, now)):
-        if record.lane >= 0:
-            await tell_to_close(shared, record, reason)  # whoever hears it: the session is over
-        await tell(shared, Repair.NEVER_READY, session_id, reason=reason, worker=record.worker)
-        await end_session(shared, session_id, SessionState.FAILED, reason)
+        await shared.store.renew(session_id, look_at=now + LATER_S)  # which forgets what has no record
         return
-    if record and record.lane >= 0 and not is_over(record.state) and await note_end(shared, record, now):
-        return
-    starting = record is not None and record.state is SessionState.STARTING
-    if not await shared.store.renew(session_id, look_at=now + (SOON_S if starting else LATER_S)) or record is None:
+    if reason := _given_up_because(record, now):
+        await _give_up(shared, record, reason)
+    elif record.lane < 0 or is_over(record.state) or not await note_end(shared, record, now):
+        await _let_live(shared, record, now)
+
+
+async def _give_up(shared: TaskContext, record: SessionRecord, reason: ErrorCode) -> None:
+    if record.lane >= 0:
+        await tell_to_close(shared, record, reason)  # whoever hears it: the session is over
+    await tell(shared, Repair.NEVER_READY, record.id, reason=reason, worker=record.worker)
+    await end_session(shared, record.id, SessionState.FAILED, reason)
+
+
+async def _let_live(shared: TaskContext, record: SessionRecord, now: float) -> None:
+    """See that a session is looked at again, has its slot, and is started again if its start was lost."""
+    starting = record.state is SessionState.STARTING
+    if not await shared.store.renew(record.id, look_at=now + (SOON_S if starting else LATER_S)):
         return
     if record.lane >= 0:
         await _see_to_slot(shared, record)
     if starting and now - _begun(record) > LOST_S:
-        await tell(shared, Repair.START_REPEATED, session_id)
-        await shared.publisher.publish(SESSIONS_CREATE, session_id=session_id)
+        await tell(shared, Repair.START_REPEATED, record.id)
+        await shared.publisher.publish(SESSIONS_CREATE, session_id=record.id)
 
 
 def _given_up_because(record: SessionRecord, now: float) -> ErrorCode | None:

@@ -1,0 +1,1 @@
+"""The web pages that control serves: files and the headers they go out with. No template, no build step, no session."""

@@ -1,0 +1,1 @@
+"""Telephone calls: where each goes, and what carriers say of them."""

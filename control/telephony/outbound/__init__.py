@@ -1,0 +1,1 @@
+"""Calls that we make: planned, dialled when they are due and may be, and followed to their end."""

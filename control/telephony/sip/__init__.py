@@ -1,0 +1,1 @@
+"""Telephone calls by SIP: a user agent server that is pure, its sockets, and what it is told to do."""

@@ -1,0 +1,1 @@
+"""What vendors tell us over HTTP: proven by their signatures, understood, and acted on once."""
