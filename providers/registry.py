@@ -43,8 +43,10 @@ class Description:
     name: str
     unavailable: str | None
     """Why it cannot be used here and what to do about it; None if it can."""
+    install: str | None
+    """The command that installs what is missing."""
     capabilities: Mapping[str, Any] | None
-    """Of a provider; None for an engine, or if the class could not be loaded."""
+    """What it can do; None if the class could not be loaded."""
     config_schema: Mapping[str, Any] | None
     """JSON schema of its settings; None if the class could not be loaded."""
 
@@ -147,22 +149,30 @@ class Registry(Generic[T]):
         return found
 
     def _describe(self, name: str, target: Target) -> Description:
-        unavailable, found = None, None
+        unavailable, install, found = None, None, None
         try:
             found = self._load(name, target)
             target.require(self._op(name))
         except InvalidConfig as error:
-            unavailable = error.message
+            unavailable, install = error.message, error.details.get("install")
         return Description(
             name=name,
             unavailable=unavailable,
+            install=install,
             capabilities=_capabilities(found),
             config_schema=found.Config.model_json_schema() if found else None,
         )
 
 
 def _capabilities(found: type[Engine] | None) -> Mapping[str, Any] | None:
-    return found.capabilities.to_dict() if found and issubclass(found, VoiceProvider) else None
+    if found is None:
+        return None
+    if issubclass(found, VoiceProvider):
+        return found.capabilities.to_dict()
+    told: dict[str, Any] = {"remote": found.remote}
+    if issubclass(found, SpeechToSpeech):
+        told |= {"can_say": found.can_say, "takes_text": found.takes_text, "remembers": found.remembers}
+    return told
 
 
 PROVIDERS = Registry("provider", VoiceProvider, builtins.PROVIDERS)

@@ -21,7 +21,7 @@ class LocalProvider(VoiceProvider):
     name = "local"
     Config = LocalConfig
     capabilities: ClassVar[Capabilities] = Capabilities(
-        transports=frozenset({Transport.WEBSOCKET}), pipelines=frozenset(PipelineType)
+        transports=frozenset({Transport.WEBSOCKET, Transport.TELEPHONY}), pipelines=frozenset(PipelineType)
     )
 
     def __init__(self, config: LocalConfig | None = None) -> None:

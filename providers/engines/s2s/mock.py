@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from itertools import cycle
 from typing import Any
 
@@ -14,6 +14,7 @@ from providers.engines.s2s.script import Reply, Voice
 from providers.mock.config import DEFAULT_LINES, DEFAULT_RATE, DEFAULT_SPEECH_RATE, Lines, Rate, SpeechRate
 from providers.mock.script import NO_DELAY, Delay, MockEngineConfig, Script
 from providers.mock.sounds import PieceLength, Threshold, is_louder
+from voicebackend.agents import HistoryEntry
 from voicebackend.audio import PIPELINE_RATE, SAMPLE_BYTES
 from voicebackend.interfaces import S2sEvent, S2sStream, SpeechToSpeech
 
@@ -64,9 +65,11 @@ class MockS2s(SpeechToSpeech):
         """Fail if the script says so."""
         self.script.opened()
 
-    async def stream(self, *, metadata: Mapping[str, Any], answers: bool = True) -> S2sStream:
+    async def stream(
+        self, *, metadata: Mapping[str, Any], answers: bool = True, history: Sequence[HistoryEntry] = ()
+    ) -> S2sStream:
         """Open a conversation, or fail as the script says."""
-        del metadata
+        del metadata, history
         self.script.called()
         return _Stream(self.settings, answers=answers)
 

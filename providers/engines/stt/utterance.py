@@ -83,6 +83,11 @@ class UtteranceStream(SttStream):
         """End the stream."""
         await self.discard()
 
+    def grew(self, job: asyncio.Future[str], text: str) -> None:
+        """Hear what a job has understood so far; it is passed on if its result is still wanted."""
+        if job is self._guess or job is self._pause:
+            self._pass_on(text, flushed=False)
+
     def _decode(self) -> asyncio.Future[str]:
         self._fresh = 0
         future = self._recognise(bytes(self._audio))
@@ -103,7 +108,10 @@ class UtteranceStream(SttStream):
         flushed = future is self._pause
         if not (flushed or future is self._guess) or future.cancelled() or future.exception():
             return
-        text = _joined([*(part.result() for part in self._closed if _succeeded(part)), future.result()])
+        self._pass_on(future.result(), flushed=flushed)
+
+    def _pass_on(self, latest: str, *, flushed: bool) -> None:
+        text = _joined([*(part.result() for part in self._closed if _succeeded(part)), latest])
         if flushed or (text and text != self._reported):
             self._reported = text
             self._on_partial(Recognition(text=text, final=False, flushed=flushed))

@@ -1,0 +1,1 @@
+"""ElevenLabs: a voice, and hosted agents reached by their conversation's websocket."""

@@ -1,0 +1,1 @@
+"""OpenAI, and servers that speak its protocol: speech recognition, speech, and conversations over its Realtime API."""

@@ -1,0 +1,1 @@
+"""Provider ``pipecat``: a pipeline that a Pipecat server runs, reached by its websocket."""

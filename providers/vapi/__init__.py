@@ -1,0 +1,1 @@
+"""Vapi: hosted assistants, reached by a call's own websocket."""

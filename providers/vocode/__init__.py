@@ -1,0 +1,1 @@
+"""Vocode: a conversation server of one's own, with its own ears, agent and voice, reached by one websocket."""
