@@ -10,9 +10,9 @@ import asyncio
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from benchmarks.line import Line
-from benchmarks.phone import LATE_S
+from benchmarks.phone import LATE_S, Phone
 from benchmarks.speech import FRAME_S, Saying
 
 BARGE_IN_AFTER_S = 0.7
@@ -50,6 +50,18 @@ class Tally:
                 mine.setdefault(name, []).extend(times)
         for name in ("lost", "premature", "frames_out", "late_out", "frames_in", "late_in"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+class Line(Protocol):
+    """What a caller needs of a call, whoever's it is."""
+
+    phone: Phone
+    """What hears the answer."""
+    latencies: list[dict[str, float]]
+    """What the server says about each turn's stages, in milliseconds."""
+
+    async def send(self, pcm: bytes) -> None:
+        """Send a frame of the caller's."""
 
 
 class Caller:

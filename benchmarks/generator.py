@@ -83,8 +83,9 @@ class EchoedCall(WSListener):  # type: ignore[misc]  # picows is not typed
         self._transport = transport
         transport.send(WSMsgType.TEXT, START.encode())
 
-    def on_ws_frame(self, _: WSTransport, frame: WSFrame) -> None:
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """Time what comes back."""
+        del transport
         if frame.msg_type == WSMsgType.BINARY:
             self._time(frame.get_payload_as_memoryview())
         elif frame.msg_type == WSMsgType.TEXT and not self.ready.done():
@@ -94,8 +95,9 @@ class EchoedCall(WSListener):  # type: ignore[misc]  # picows is not typed
             elif '"error"' in text:
                 self.ready.set_exception(RuntimeError(text))
 
-    def on_ws_disconnected(self, _: WSTransport) -> None:
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
         """Hear that it is gone: what is sent from now on is lost."""
+        del transport
         self._transport = None
         if not self.ready.done():
             self.ready.set_exception(RuntimeError("the socket closed before it was ready"))
@@ -157,7 +159,8 @@ async def _generate(sockets: Sequence[Socket], pipe: Connection) -> Seen:
 async def _open(socket: Socket, seen: Seen, limit: asyncio.Semaphore, place: int) -> EchoedCall:
     headers = {"Sec-WebSocket-Protocol": socket.protocols} if socket.protocols else None
     async with limit, asyncio.timeout(_READY_S):
-        _, call = await ws_connect(lambda: EchoedCall(seen, place * _APART), socket.url, extra_headers=headers)
+        call = EchoedCall(seen, place * _APART)
+        await ws_connect(lambda: call, socket.url, extra_headers=headers)
         await call.ready
     return call
 

@@ -18,6 +18,7 @@ from voicebackend.interfaces import Engines
 from voicebackend.virtual_time import run
 from worker.pipelines.ear import Ear
 from worker.pipelines.hearing import Heard, Utterance
+from worker.pipelines.meter import Meter
 from worker.processors import Processors
 
 NamedEngines = Mapping[str, tuple[str, Mapping[str, Any]]]
@@ -60,7 +61,7 @@ async def _answers(
 async def _answer(saying: Saying, phase: int, engines: Engines, endpointing: Endpointing, answer_s: float) -> float:
     loop = asyncio.get_running_loop()
     notes = _Notes(loop.time)
-    ear = Ear(engines, Processors((), "ideal"), notes, endpointing)
+    ear = Ear(engines, Processors((), "ideal"), notes, endpointing, Meter())
     hearing = asyncio.create_task(ear.run(), name="ear")
     silence = quiet()
     frames = [silence] * (_LEAD + phase) + list(saying.frames) + [silence] * round(_TAIL_S / FRAME_S)
@@ -91,6 +92,9 @@ class _Notes:
     def may_be_over(self, text: str) -> None:
         """Note that the agent is asked on a guess."""
         self.guessed = self._clock()
+
+    def caught_up(self) -> None:
+        """Nothing to note: no audio is heard again."""
 
     async def said(self, utterance: Utterance) -> None:
         """Note the end of a turn; without a guess the agent is asked now."""

@@ -7,7 +7,7 @@ import os
 import secrets
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,8 +39,18 @@ class Running:
 
 
 @asynccontextmanager
-async def running(config: Mapping[str, Any], *, workers: int, log: Path | None) -> AsyncIterator[Running]:
-    """Run a deployment with this configuration; its processes log at WARNING, into ``log`` if there is one."""
+async def running(
+    config: Mapping[str, Any],
+    *,
+    workers: int,
+    log: Path | None,
+    environment: Mapping[str, str] | None = None,
+    apart: Collection[Queue] = (),
+) -> AsyncIterator[Running]:
+    """Run a deployment with this configuration; its processes log at WARNING, into ``log`` if there is one.
+
+    Tasks of the queues ``apart`` are run by a Celery worker of their own, one at a time: ``celery-apart``.
+    """
     async with RedisServer() as redis:
         key = secrets.token_urlsafe(32)
         deployment = Deployment(
@@ -51,9 +61,9 @@ async def running(config: Mapping[str, Any], *, workers: int, log: Path | None) 
         ).with_redis(redis.url)
         processes = [redis.process]
         with tempfile.TemporaryDirectory() as folder, _Log(log) as lines:
-            env = _environment(deployment, config, Path(folder))
+            env = {**_environment(deployment, config, Path(folder)), **(environment or {})}
             try:
-                for name, module in _commands(workers).items():
+                for name, module in _commands(workers, apart).items():
                     process = ManagedProcess(name, [sys.executable, "-m", *module], env=env, on_line=lines.take)
                     processes.append(process)
                     await process.start()
@@ -82,11 +92,17 @@ class _Log:
         self._file.write(f"{name}: {line}\n")
 
 
-def _commands(workers: int) -> dict[str, list[str]]:
-    queues = ",".join(queue.value for queue in Queue)
-    celery = ["celery", "-A", "control", "worker", "-P", "threads", "-c", str(AGENT_THREADS), "-Q", queues]
+def _commands(workers: int, apart: Collection[Queue]) -> dict[str, list[str]]:
     streaming = {f"worker-{number}": ["worker"] for number in range(1, workers + 1)}
-    return {"control": ["control"], **streaming, "celery": celery}
+    celery = {"celery": _celery([queue for queue in Queue if queue not in apart], AGENT_THREADS)}
+    if apart:
+        celery["celery-apart"] = _celery(apart, 1)
+    return {"control": ["control"], **streaming, **celery}
+
+
+def _celery(queues: Collection[Queue], threads: int) -> list[str]:
+    names = ",".join(queue.value for queue in queues)
+    return ["celery", "-A", "control", "worker", "-P", "threads", "-c", str(threads), "-Q", names]
 
 
 def _environment(deployment: Deployment, config: Mapping[str, Any], folder: Path) -> dict[str, str]:

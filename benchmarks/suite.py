@@ -18,6 +18,10 @@ WHOLE: Mapping[str, str] = {
     "full": "",
     "turns": "--sessions 10,50,100 --seconds 20",
     "endpointing": "",
+    "providers": "",
+    "sip": "",
+    "routing": "",
+    "retention": "",
 }
 """Less than 40 minutes, most of it conversations; other frameworks are left out where they are not installed."""
 QUICK: Mapping[str, str] = {
@@ -25,6 +29,10 @@ QUICK: Mapping[str, str] = {
     "sessions": "--at-once 1,5 --samples 10 --asking 2 --idle 5 --seconds 3",
     "full": "--sessions 2 --peer-sessions 2 --seconds 4 --detectors dangling",
     "turns": "--work peers --sessions 2 --seconds 4",
+    "providers": "--seconds 0.2",
+    "sip": "--calls 5 --seconds 3",
+    "routing": "--prefixes 1000 --seconds 0.2",
+    "retention": "--quick",
 }
 """Less than 3 minutes: whether everything runs. The figures mean nothing."""
 

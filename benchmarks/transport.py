@@ -33,7 +33,7 @@ SECONDS = 20.0
 WARM_UP_S = 3.0
 LATE_MS = 20.0
 """Milliseconds beyond the median round trip after which a frame is late: a buffer of one frame has run dry."""
-_CONFIG = {"provider": "echo", "max_concurrent_sessions": 0}
+CONFIG = {"provider": "echo", "max_concurrent_sessions": 0}
 _OPENING = 8
 _OPEN_S, _END_S = 120.0, 60.0
 _LEAD_S = 0.3
@@ -70,13 +70,13 @@ async def measure(sessions: int, options: argparse.Namespace) -> dict[str, Any]:
     """Return one run: the bare echo first, then the product, each with nothing else running."""
     load_before = loadavg()
     async with _bare_echo() as (url, pids):
-        bare = await _load([Socket(url=url)] * sessions, pids, options)
+        bare = await load([Socket(url=url)] * sessions, pids, options)
     async with (
-        stack.running(_CONFIG, workers=options.workers, log=options.log) as deployment,
+        stack.running(CONFIG, workers=options.workers, log=options.log) as deployment,
         aiohttp.ClientSession() as client,
     ):
-        sockets = await _create(client, deployment, sessions)
-        ours = await _load(sockets, deployment.pids, options)
+        sockets = await create(client, deployment, sessions)
+        ours = await load(sockets, deployment.pids, options)
     return {
         **_seen(sessions, ours, bare),
         "seconds": options.seconds,
@@ -130,7 +130,7 @@ def _limits(runs: Sequence[Mapping[str, Any]], lane: Mapping[str, Any]) -> dict[
     }
 
 
-async def _load(sockets: Sequence[Socket], pids: Mapping[str, int], options: argparse.Namespace) -> Load:
+async def load(sockets: Sequence[Socket], pids: Mapping[str, int], options: argparse.Namespace) -> Load:
     """Let generators send over these sockets, and see what the processes of these names spend meanwhile."""
     taken = iter(sockets)
     tasks = [[next(taken) for _ in range(share)] for share in shares(len(sockets), options.generators)]
@@ -149,7 +149,7 @@ async def _load(sockets: Sequence[Socket], pids: Mapping[str, int], options: arg
     return Load(seen=seen, before=before, after=after)
 
 
-async def _create(client: aiohttp.ClientSession, deployment: stack.Running, sessions: int) -> list[Socket]:
+async def create(client: aiohttp.ClientSession, deployment: stack.Running, sessions: int) -> list[Socket]:
     """Make sessions, and return how callers connect to them."""
     limit = asyncio.Semaphore(_OPENING)
 

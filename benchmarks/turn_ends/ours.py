@@ -18,6 +18,7 @@ from voicebackend.interfaces import Engines, Recognition, SpeechToText, SttStrea
 from voicebackend.virtual_time import run
 from worker.pipelines.ear import Ear
 from worker.pipelines.hearing import Heard, Utterance
+from worker.pipelines.meter import Meter
 from worker.processors import Processors
 
 STT_S = 0.1
@@ -58,7 +59,7 @@ async def _listen(turns: Iterable[Turn]) -> Found:
         await engine.open()
     for turn in turns:
         listener = Notes(loop.time)
-        ear = Ear(engines, Processors((), "benchmark"), listener, Endpointing())
+        ear = Ear(engines, Processors((), "benchmark"), listener, Endpointing(), Meter())
         hearing = asyncio.create_task(ear.run(), name="ear")
         for start in range(0, len(turn.pcm), _FRAME):
             await asyncio.sleep(FRAME_MS / 1000)
@@ -88,6 +89,9 @@ class Notes:
 
     def may_be_over(self, text: str) -> None:
         """Nothing to note: the agent may begin here, but nobody hears it yet."""
+
+    def caught_up(self) -> None:
+        """Nothing to note: no audio is heard again."""
 
     async def said(self, utterance: Utterance) -> None:
         """Note the end of a turn."""
