@@ -7,12 +7,14 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-import redis as sync_redis
 from redis.asyncio import Redis
-from redis_harness import leaked_keys, running_redis
+from redis_roles import RedisRoles, apart, redis_roles
+from topology_report import pytest_collection_modifyitems, pytest_runtest_makereport, pytest_terminal_summary
 
 from voicebackend._redis import connect
 from voicebackend.settings import Deployment
+
+__all__ = ["pytest_collection_modifyitems", "pytest_runtest_makereport", "pytest_terminal_summary"]
 
 
 def pytest_configure() -> None:
@@ -21,44 +23,59 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture(scope="session")
-def redis_socket() -> Iterator[Path]:
-    """Run one redis-server for the whole test run."""
-    with running_redis() as socket:
-        yield socket
+def roles() -> Iterator[RedisRoles]:
+    """Run the Redis of the whole test run: one server, or one for each role."""
+    with redis_roles() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
-def stack_redis() -> Iterator[Path]:
-    """Run a second redis-server, for the development stack, which no test may flush."""
-    with running_redis() as socket:
-        yield socket
+def stack_redis() -> Iterator[RedisRoles]:
+    """Run a second one, for the development stack, which no test may flush."""
+    with redis_roles() as running:
+        yield running
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _another_master(request: pytest.FixtureRequest) -> None:
+    """Hold every test file on other masters than the file before, where Sentinels have two."""
+    if apart():
+        request.getfixturevalue("roles").fail_over()
 
 
 @pytest.fixture
-def redis_url(redis_socket: Path) -> Iterator[str]:
-    """Give an empty Redis, and fail the test if it leaves a key that never expires and is not on the named list."""
-    with sync_redis.Redis(unix_socket_path=str(redis_socket)) as client:
-        client.flushall()
-        yield f"unix://{redis_socket}"
-        leaked = leaked_keys(client)
-        client.flushall()
+def redis_url(roles: RedisRoles) -> Iterator[str]:
+    """Give an empty Redis for state, and fail the test if a role keeps a key that may not live for ever."""
+    roles.flush()
+    yield roles.state_url
+    leaked = roles.leaked()
+    roles.flush()
     assert leaked == [], f"keys without a time to live were left in Redis: {leaked}"
 
 
 @pytest.fixture
-def deployment(redis_url: str, tmp_path: Path) -> Deployment:
+def deployment(redis_url: str, roles: RedisRoles, tmp_path: Path) -> Deployment:
     """Give a deployment on the test's Redis, a free port and a private home."""
-    return Deployment(
+    made = Deployment(
         port=0,
         home=tmp_path / "home",
         api_keys={"test-key-0123456789": "default", "other-key-0123456789": "other"},
         token_secret="test-secret-of-at-least-32-bytes-long",
-    ).with_redis(redis_url)
+    )
+    return roles.of(made)
 
 
 @pytest.fixture
 async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    """Give a client of the test's Redis."""
+    """Give a client of the test's Redis for state."""
     client = connect(redis_url)
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+async def audio(redis_url: str, roles: RedisRoles) -> AsyncIterator[Redis]:
+    """Give a client of the test's Redis for audio, which may be the same server."""
+    client = connect(roles.audio_url)
     yield client
     await client.aclose()

@@ -17,13 +17,13 @@ import pytest
 from redis_faults import (
     Heard,
     Servers,
-    behind_sentinels,
     failed_over,
     frozen,
     full,
     heard_of,
+    highly_available,
     killed,
-    over_a_cluster,
+    leading,
     servers_apart,
 )
 
@@ -88,19 +88,18 @@ async def test_a_role_without_memory_costs_no_call(role: str) -> None:
     nothing_lost(heard)
 
 
-async def test_a_failover_costs_no_call() -> None:
-    """The master of state and broker is killed; the Sentinels name another, and everybody follows."""
-    async with behind_sentinels() as (site, group):
-        heard = [await heard_of("state and broker: failover", site, partial(failed_over, group))]
-    tell(heard)
-
-    assert heard[0].calls_lost == 0
-
-
-async def test_a_shard_of_a_cluster_killed_and_restarted_costs_no_call() -> None:
-    """It comes back empty; lanes on the others go on meanwhile."""
-    async with over_a_cluster() as (site, nodes):
-        heard = [await heard_of("audio: shard killed, restarted", site, partial(killed, nodes[1]))]
+async def test_failovers_and_a_shard_that_is_restarted_cost_no_call() -> None:
+    """State's master is killed, the broker's, and a node of audio; then sessions are created, and beat leads again."""
+    async with highly_available() as (site, roles):
+        state, broker = roles.groups
+        faults = {
+            "state: failover": partial(failed_over, state),
+            "broker: failover": partial(failed_over, broker),
+            "audio: shard killed, restarted": partial(killed, roles.nodes[1]),
+        }
+        heard = [await heard_of(name, site, fault) for name, fault in faults.items()]
+        leader = await leading(roles, "beat")
     tell(heard)
 
     nothing_lost(heard)
+    assert leader

@@ -2,73 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
-from providers.registry import ENGINES, PROVIDERS
+from providers.conformance import ProviderSuite
+from providers.registry import PROVIDERS
 from voicebackend.config import BackendConfig, PipelineType
-from voicebackend.errors import InvalidConfig
 from voicebackend.interfaces import VoiceProvider
-from voicebackend.session import Transport
-
-
-class ProviderSuite:
-    """Subclasses name the provider and give a config that fits it."""
-
-    name: str
-    config: BackendConfig
-
-    @pytest.fixture
-    def provider(self) -> VoiceProvider:
-        """Give the provider, not open."""
-        return PROVIDERS.create(self.name, self.config.provider_config)
-
-    def test_it_carries_its_registered_name(self, provider: VoiceProvider) -> None:
-        """Metrics and errors use it."""
-        assert provider.name == self.name
-
-    def test_its_capabilities_are_plain_data(self, provider: VoiceProvider) -> None:
-        """They go through JSON unchanged and name transports and pipelines that exist."""
-        told = provider.capabilities.to_dict()
-        assert json.loads(json.dumps(told)) == told
-        assert told["transports"]
-        assert set(told["transports"]) <= {str(transport) for transport in Transport}
-        assert set(told["pipelines"]) <= {str(pipeline) for pipeline in PipelineType}
-
-    def test_its_settings_are_described(self) -> None:
-        """The schema is plain data and says that other keys are rejected."""
-        [found] = [found for found in PROVIDERS.describe() if found.name == self.name]
-        schema = json.loads(json.dumps(found.config_schema))
-        assert schema["additionalProperties"] is False
-
-    def test_an_unknown_setting_is_named(self) -> None:
-        """A typing error does not go unnoticed."""
-        with pytest.raises(InvalidConfig) as caught:
-            PROVIDERS.create(self.name, {"no_such_setting": 1})
-        assert caught.value.details["field"] == "no_such_setting"
-
-    def test_the_engines_that_it_names_exist_and_take_their_settings(self, provider: VoiceProvider) -> None:
-        """Each role resolves to an engine, and the settings could come from JSON."""
-        for role, (name, settings) in provider.engines(self.config).items():
-            engine = ENGINES[role].create(name, json.loads(json.dumps(settings)))
-            assert engine.name == name
-
-    async def test_it_opens_twice_and_closes(self, provider: VoiceProvider) -> None:
-        """Without a session."""
-        await provider.open()
-        await provider.open()
-        await provider.aclose()
-
-    def test_what_it_needs_is_what_it_says(self, provider: VoiceProvider) -> None:
-        """A provider with a pipeline of its own names its engines itself; another needs them named."""
-        bare = BackendConfig(provider=self.name)
-        own = provider.capabilities.own_pipeline
-        if own:
-            assert bare.checked(own_pipeline=own) is bare
-        else:
-            with pytest.raises(InvalidConfig):
-                bare.checked(own_pipeline=own)
 
 
 class TestMock(ProviderSuite):
@@ -99,3 +38,120 @@ class TestLocal(ProviderSuite):
         s2s_provider="mock",
         provider_config={"noise": {"level": 1}},
     )
+
+
+class TestVocode(ProviderSuite):
+    """A server hears, thinks and speaks."""
+
+    name = "vocode"
+    config = BackendConfig(
+        provider="vocode",
+        provider_config={
+            "url": "ws://localhost:3000/conversation",
+            "api_key": "sk-test",
+            "max_call_duration": 60,
+            "goodbyes": ["bye"],
+            "vad": "energy",
+        },
+    )
+
+
+class TestCartesia(ProviderSuite):
+    """Hears and speaks by itself, and answers by an agent of ours; or by its own."""
+
+    name = "cartesia"
+    config = BackendConfig(
+        provider="cartesia",
+        provider_config={
+            "api_key": "sk-test",
+            "stt_model_id": "i",
+            "model_id": "s",
+            "voice_id": "v",
+            "keep_open": "PT5S",
+        },
+    )
+
+    @pytest.fixture(autouse=True)
+    def no_key(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Take the settings' key."""
+        monkeypatch.delenv("CARTESIA_API_KEY", raising=False)
+
+
+class TestCartesiaAgent(TestCartesia):
+    """A managed agent hears, thinks and speaks."""
+
+    config = BackendConfig(
+        provider="cartesia",
+        pipeline_type=PipelineType.S2S,
+        provider_config={"api_key": "sk-test", "agent_id": "agent", "dynamic_variables": {"name": "Ada", "vip": True}},
+    )
+
+    def test_what_it_brings_is_its_own_and_what_listens_may_be_others(self, provider: VoiceProvider) -> None:
+        """So that the same configuration serves a provider that brings no engines."""
+        named = provider.engines(self.config.with_s2s_provider("mock").with_vad_provider("energy"))
+        assert {role: name for role, (name, _) in named.items()} == {
+            "s2s": "cartesia",
+            "vad": "energy",
+            "turn": "dangling",
+            "noise": "webrtc",
+        }
+
+
+class TestLiveKit(ProviderSuite):
+    """Brings the callers, and takes the engines that the config names."""
+
+    name = "livekit"
+    config = BackendConfig(
+        provider="livekit",
+        stt_provider="moonshine",
+        tts_provider="hibari",
+        s2s_provider="mock",
+        provider_config={
+            "url": "wss://livekit.example.com",
+            "api_key": "key",
+            "api_secret": "not-a-secret-but-long-enough-for-hs256",
+            "room_name": "call-{session_id}",
+            "join_within": "PT1M",
+            "noise": {"level": 1},
+        },
+    )
+
+
+class TestPipecat(ProviderSuite):
+    """A server hears, thinks and speaks."""
+
+    name = "pipecat"
+    config = BackendConfig(
+        provider="pipecat",
+        provider_config={
+            "pipecat_server_url": "ws://localhost:7860/ws",
+            "api_key": "sk-test",
+            "rtvi_timeout": "PT1S",
+            "vad": "energy",
+        },
+    )
+
+
+class TestVapi(ProviderSuite):
+    """A hosted assistant hears, thinks and speaks."""
+
+    name = "vapi"
+    config = BackendConfig(
+        provider="vapi",
+        provider_config={
+            "api_key": "sk-test",
+            "assistant_id": "assistant",
+            "assistant_overrides": {"variableValues": {"name": "Ada"}},
+            "max_call_duration": 60,
+        },
+    )
+
+
+def test_every_provider_of_ours_is_held_to_the_suite() -> None:
+    """Whoever adds one adds it here."""
+    assert {suite.name for suite in _suites(ProviderSuite)} == {found.name for found in PROVIDERS.describe()}
+
+
+def _suites(suite: type[ProviderSuite]) -> set[type[ProviderSuite]]:
+    found = {one for one in suite.__subclasses__() if one.__module__ == __name__}
+    return found.union(*(_suites(one) for one in found))

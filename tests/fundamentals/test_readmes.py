@@ -16,7 +16,7 @@ _BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 def _snippets() -> list[object]:
     """Return each snippet with where it stands as its id."""
-    skip = {".venv", "node_modules", "demo"}
+    skip = {".venv", "node_modules", "demo", "build"}
     pages = sorted(path for path in ROOT.rglob("*.md") if not skip & set(path.relative_to(ROOT).parts[:1]))
     return [
         pytest.param(block, id=f"{page.relative_to(ROOT)}:{number}")

@@ -16,8 +16,8 @@ from typing import Any
 from voicebackend.settings import Deployment
 
 ROOT = Path(__file__).parents[2]
-ALL_QUEUES = "sessions,agents,telephony,retention,post_call"
-START_S = 30.0
+ALL_QUEUES = "sessions,agents,telephony,retention,post_call,webhooks"
+START_S = 60.0
 END_S = 20.0
 
 

@@ -19,6 +19,7 @@ VIEW = {
     "id": SESSION,
     "state": "ready",
     "user_id": "u",
+    "pseudonym": "5ca1ab1e0ddba115",
     "provider": "mock",
     "transport": "websocket",
     "pipeline_type": "stt_tts",

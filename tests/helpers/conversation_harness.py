@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, cast
 
+from keypad_double import AskedDouble, KeypadDouble, MaskedLog
 from scripted_engines import Script, sound
 from scripted_phone import Line
 
 from voicebackend import virtual_time
 from voicebackend.audio import FRAME_MS, PIPELINE_RATE, SAMPLE_BYTES
 from voicebackend.conversation import Conversation
+from voicebackend.digits import CollectDigits
 from voicebackend.events import Message
 from voicebackend.streams import Frame
 from worker.pipelines.stt_tts import SttTtsPipeline
@@ -26,12 +28,12 @@ FRAME_BYTES = round(FRAME_S * PIPELINE_RATE) * SAMPLE_BYTES
 HANGOVER_S = 4.0
 """Seconds of silence that the phone sends after a sound, before it saves its breath."""
 
-Piece = str | float | Exception
-"""Of an agent's answer: text, seconds of thought, or a failure."""
+Piece = str | float | Exception | CollectDigits
+"""Of an agent's answer: text, seconds of thought, a failure, or a request for keys."""
 
 
 @dataclass
-class Log:
+class Log(MaskedLog):
     """What is remembered; slow, or away, as told."""
 
     delay_s: float = 0.0
@@ -58,7 +60,7 @@ class Log:
         ]
 
 
-class Asked:
+class Asked(AskedDouble):
     """One question to the scripted agent."""
 
     def __init__(self, turn: int, transcript: str, answer: Sequence[Piece], *, speculative: bool) -> None:
@@ -77,6 +79,8 @@ class Asked:
                 await asyncio.sleep(piece)
             elif isinstance(piece, Exception):
                 raise piece
+            elif isinstance(piece, CollectDigits):
+                self.collect = piece
             else:
                 self.written += piece
                 yield piece
@@ -96,13 +100,13 @@ class Asked:
 
 
 @dataclass
-class Agent:
+class Agent(KeypadDouble):
     """Answers turns one after the other, by script; the last answer again and again."""
 
     answers: Sequence[Sequence[Piece]] = (("This is my answer.",),)
     asked: list[Asked] = field(default_factory=list)
 
-    def ask(self, turn: int, transcript: str, *, speculative: bool = False) -> Asked:
+    def ask(self, turn: int, transcript: str, *, voice: bytes = b"", speculative: bool = False) -> Asked:
         """Return the question."""
         turns = sorted({asked.turn for asked in self.asked} | {turn})
         answer = self.answers[min(turns.index(turn), len(self.answers) - 1)]

@@ -9,7 +9,7 @@ import re
 import secrets
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,10 +17,10 @@ from typing import Any
 
 import aiohttp
 import yaml
+from redis_roles import redis_roles
 
 from voicebackend.cli.stack import free_port
 from voicebackend.embedded.processes import ManagedProcess
-from voicebackend.embedded.redis_server import RedisServer
 from voicebackend.settings import Deployment
 from voicebackend.tasks import Queue
 
@@ -29,7 +29,15 @@ WORKER = ("worker", "--processes", "0")
 """Without a supervisor: a signal reaches the process that holds the calls."""
 READY_S = 60.0
 _POLL_S = 0.05
-CELERY = ["celery", "-A", "control", "worker", "-P", "threads", "-c", "32", "-Q", ",".join(q.value for q in Queue)]
+
+
+def celery(*queues: Queue) -> list[str]:
+    """Return the module and arguments of a Celery worker of some queues."""
+    named = ",".join(queue.value for queue in queues)
+    return ["celery", "-A", "control", "worker", "-P", "threads", "-c", "32", "-Q", named]
+
+
+CELERY = celery(*Queue)
 
 
 class Site:
@@ -98,6 +106,11 @@ class Site:
         workers = {line["worker"] for line in lines}
         return {one["id"] for one in sessions if one["state"] in live and one["worker"] in workers}
 
+    def ports(self) -> dict[str, int]:
+        """Return where processes serve their figures."""
+        lines = [(who, json.loads(line)) for who, line in self.log if '"metrics served"' in line]
+        return {who: int(line["port"]) for who, line in lines}
+
     async def _workers(self, http: aiohttp.ClientSession) -> int:
         return sum(1 for name in self.processes if name.startswith("worker") and self.said(name, "worker ready"))
 
@@ -109,15 +122,17 @@ async def site(
     workers: int,
     environment: Mapping[str, str] | None = None,
     redis: Mapping[str, str] | None = None,
+    control: str = "control",
+    apart: Collection[Queue] = (),
 ) -> AsyncIterator[Site]:
     """Run a deployment with so many workers; agents are those of ``chaos_agents``.
 
-    ``redis`` gives ``state_url``, ``audio_url`` and ``broker_url`` of servers that run; else there is one for all.
+    ``redis`` gives ``state_url``, ``audio_url`` and ``broker_url`` of servers that run; else it has some to itself.
+    ``control`` is a module that runs control. Queues that are ``apart`` have a Celery worker to themselves.
     """
     async with AsyncExitStack() as stack:
         if redis is None:
-            url = (await stack.enter_async_context(RedisServer())).url
-            redis = {"state_url": url, "audio_url": url, "broker_url": url}
+            redis = stack.enter_context(redis_roles()).urls
         deployment = Deployment(
             port=free_port(),
             api_keys={secrets.token_urlsafe(32): "default"},
@@ -130,8 +145,10 @@ async def site(
         with tempfile.TemporaryDirectory() as folder:
             running = Site(replace(deployment), _environment(deployment, config, Path(folder), environment or {}))
             try:
-                await running.start("control", "control")
-                await running.start("celery", *CELERY)
+                await running.start("control", control)
+                await running.start("celery", *celery(*(queue for queue in Queue if queue not in apart)))
+                if apart:
+                    await running.start("celery-apart", *celery(*apart))
                 for number in range(workers):
                     await running.start(f"worker-{number}", *WORKER)
                 await running.until_ready(workers)

@@ -11,17 +11,18 @@ from dataclasses import dataclass
 import aiohttp
 from deployment import Site, site
 from echo_caller import EchoCaller
+from redis_roles import RedisRoles, cluster_and_sentinels
 from redis_servers import (
     PERSISTENT,
     RedisProcess,
     SentinelGroup,
-    cluster_url,
-    redis_cluster,
     redis_server,
-    sentinel_group,
     until,
 )
 from stack_harness import StackAddress, StackCall, StackClient
+
+from voicebackend._redis import connect
+from voicebackend.keys import Keys
 
 SETTLE_S = 1.5
 """Seconds of undisturbed calls before a fault, and after it."""
@@ -74,21 +75,12 @@ async def servers_apart() -> AsyncIterator[tuple[Site, Servers]]:
 
 
 @asynccontextmanager
-async def behind_sentinels() -> AsyncIterator[tuple[Site, SentinelGroup]]:
-    """Run a deployment whose records, leases and tasks lie on a master that Sentinels watch."""
-    with sentinel_group(*PERSISTENT) as group, redis_server() as audio:
-        urls = {"state_url": group.url, "audio_url": audio.url, "broker_url": group.url}
-        async with _deployed(urls) as running:
-            yield running, group
-
-
-@asynccontextmanager
-async def over_a_cluster() -> AsyncIterator[tuple[Site, list[RedisProcess]]]:
-    """Run a deployment whose audio lies in a Cluster."""
-    with redis_server(*PERSISTENT) as server, redis_cluster("--cluster-require-full-coverage", "no") as nodes:
-        urls = {"state_url": server.url, "audio_url": cluster_url(nodes), "broker_url": server.url}
-        async with _deployed(urls) as running:
-            yield running, nodes
+async def highly_available() -> AsyncIterator[tuple[Site, RedisRoles]]:
+    """Run a deployment, beat too, whose state and broker each lie behind Sentinels, and audio in a Cluster."""
+    with cluster_and_sentinels(*PERSISTENT, down_after_ms=1000) as roles:
+        async with _deployed(roles.urls) as running:
+            await running.start("beat", "celery", "-A", "control", "beat")
+            yield running, roles
 
 
 @asynccontextmanager
@@ -129,6 +121,14 @@ async def failed_over(group: SentinelGroup) -> None:
     server = group.master if group.master.port == before else group.replica
     await asyncio.to_thread(server.kill)
     await asyncio.to_thread(until, lambda: group.master_port() != before, 30)
+
+
+async def leading(roles: RedisRoles, role: str) -> str:
+    """Return who leads in a role, once somebody does."""
+    async with asyncio.timeout(ANSWER_S), connect(roles.state_url) as state:
+        while not (leader := await state.get(Keys().leader(role))):  # noqa: ASYNC110 - in Redis
+            await asyncio.sleep(0.1)
+        return str(leader)
 
 
 async def heard_of(name: str, running: Site, fault: Fault, *, echoes: int = 3, talks: int = 2) -> Heard:

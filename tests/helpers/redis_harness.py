@@ -16,6 +16,7 @@ import pytest
 import redis as sync_redis
 
 from voicebackend.settings import Deployment
+from voicebackend.tasks import Queue
 
 CELERY_KEYS = (
     "vb:_kombu.binding*",
@@ -26,7 +27,7 @@ CELERY_KEYS = (
     "vb:*.reply.celery.pidbox",
 )
 """Keys of Celery's own that live without a time to live."""
-QUEUES = ("vb:sessions", "vb:agents", "vb:telephony", "vb:retention", "vb:post_call")
+QUEUES = tuple(f"vb:{queue}" for queue in Queue)
 """Task queues: lists that disappear when they are empty."""
 
 
@@ -68,13 +69,15 @@ def _wait_until_up(socket: Path) -> None:
 
 def leaked_keys(client: sync_redis.Redis) -> list[str]:
     """Return the keys that never expire and may not."""
-    permanent = Deployment().keys.permanent()
+    keys = Deployment().keys
+    permanent, lasting = keys.permanent(), keys.lasting()
     names = [raw.decode() for raw in client.scan_iter(count=1000)]
     eternal = [name for name in names if client.ttl(name) == -1]
     return sorted(
         name
         for name in eternal
         if name not in permanent
+        and not name.startswith(lasting)
         and name not in QUEUES
         and not any(fnmatch.fnmatch(name, pattern) for pattern in CELERY_KEYS)
     )

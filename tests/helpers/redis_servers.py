@@ -15,9 +15,12 @@ from typing import Any
 import redis as sync_redis
 from redis_harness import find_redis_server
 
-START_S = 10.0
-LAST_PORT = 55_000
-"""A Cluster's nodes listen 10,000 above their port too."""
+START_S = 30.0
+FAILOVER_S = 60.0
+BUS = 10_000
+"""A Cluster's nodes listen so far above their port too."""
+LAST_PORT = 65_535 - BUS
+TRIES = 5
 SLOTS = 16_384
 PERSISTENT = ("--appendonly", "yes", "--appendfsync", "always")
 """For servers whose role must remember."""
@@ -28,8 +31,16 @@ def free_port() -> int:
     while True:
         with socket.create_server(("127.0.0.1", 0)) as listening:
             port = int(listening.getsockname()[1])
-        if port < LAST_PORT:
+        if port < LAST_PORT and _is_free(port + BUS):
             return port
+
+
+def _is_free(port: int) -> bool:
+    try:
+        with socket.create_server(("127.0.0.1", port)):
+            return True
+    except OSError:
+        return False
 
 
 def until(check: Callable[[], object], timeout_s: float = START_S) -> None:
@@ -49,9 +60,9 @@ class RedisProcess:
     """One server, on one port and in one folder for as long as its tests want it."""
 
     def __init__(self, folder: Path, *options: str, port: int | None = None, sentinel: bool = False) -> None:
-        self.port = port or free_port()
+        self.port, self._chosen = port or free_port(), port is None
         folder.mkdir(parents=True, exist_ok=True)
-        common = ("--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder), "--loglevel", "warning")
+        common = ("--bind", "127.0.0.1", "--dir", str(folder), "--loglevel", "warning")
         config = folder / "redis.conf"
         config.touch()
         mode = ("--sentinel",) if sentinel else ("--save", "")
@@ -71,9 +82,20 @@ class RedisProcess:
 
     def start(self) -> None:
         """Start it, and wait until it answers and has its data."""
-        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for _ in range(TRIES):
+            if self._comes_up():
+                self._chosen = False  # it is known by its port now
+                return
+            assert self._chosen, "it ended, or it does not answer"
+            self.port = free_port()  # somebody else was quicker
+        raise AssertionError("no port was free")
+
+    def _comes_up(self) -> bool:
+        command = [*self._command, "--port", str(self.port)]
+        process = self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         with self.client() as client:
-            until(client.ping)
+            until(lambda: process.poll() is not None or client.ping(), START_S)
+        return process.poll() is None
 
     def kill(self) -> None:
         """End it as a crash does."""
@@ -118,9 +140,32 @@ class SentinelGroup:
 
     def master_port(self) -> int:
         """Return the port of the server that the first Sentinel calls the master."""
-        with self.sentinels[0].client() as client:
-            address: Any = client.sentinel_get_master_addr_by_name("main")
-            return int(address[1])
+        port = _master_of(self.sentinels[0])
+        assert port is not None
+        return port
+
+    def fail_over(self) -> None:
+        """Have the Sentinels name the other server while both run, and wait until the old one follows it."""
+        before = self.master_port()
+        old = self.master if self.master.port == before else self.replica
+        with self.sentinels[0].client() as sentinel:
+            until(lambda: sentinel.sentinel_failover("main"), FAILOVER_S)
+        until(lambda: all(_master_of(it) not in {None, before} for it in self.sentinels), FAILOVER_S)
+        with old.client() as client:
+            until(lambda: _follows(client), FAILOVER_S)
+
+
+def _follows(server: sync_redis.Redis) -> bool:
+    """Tell whether a server is a replica that has what its master has."""
+    told: Any = server.info("replication")
+    return told.get("master_link_status") == "up"
+
+
+def _master_of(sentinel: RedisProcess) -> int | None:
+    """Return the port of the server that a Sentinel calls the master."""
+    with sentinel.client() as client:
+        address: Any = client.sentinel_get_master_addr_by_name("main")
+        return int(address[1]) if address else None
 
 
 @contextmanager

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from keypad_double import AskedDouble, KeypadDouble, MaskedLog
+
 from providers.mock.tones import speak, spoken
 from voicebackend import virtual_time
+from voicebackend.agents import HistoryEntry
 from voicebackend.conversation import Conversation
+from voicebackend.errors import ConnectionFailed
 from voicebackend.events import Message
 from voicebackend.hooks import AudioProcessor
 from voicebackend.interfaces import Engines, Pipeline, S2sEvent, S2sStream, SpeechToSpeech, TransportLink
@@ -37,14 +41,20 @@ class Model(SpeechToSpeech, S2sStream):
         self.answers = True
         self.heard: list[bytes] = []
         self.said: list[str] = []
+        self.told: list[str] = []
+        self.pressed: list[str] = []
+        self.histories: list[Sequence[HistoryEntry]] = []
         self.interrupted: list[float] = []
-        self._speaking = False
+        self._speaking = self.closed = False
         self.mute = False
         """Does not speak what it is given."""
 
-    async def stream(self, *, metadata: Mapping[str, Any], answers: bool = True) -> S2sStream:
+    async def stream(
+        self, *, metadata: Mapping[str, Any], answers: bool = True, history: Sequence[HistoryEntry] = ()
+    ) -> S2sStream:
         """Open the only stream."""
         self.answers = answers
+        self.histories.append(history)
         return self
 
     async def push(self, pcm: bytes) -> None:
@@ -60,21 +70,32 @@ class Model(SpeechToSpeech, S2sStream):
         """Note it, and end what is being said; what was on its way comes nevertheless."""
         self.interrupted.append(played_ms)
         if self._speaking:
-            self.tell("turn_done")
+            self.notice("turn_done")
 
     async def say(self, text: str) -> None:
         """Speak in tones."""
         self.said.append(text)
         if self._speaking:
-            self.tell("turn_done")
+            self.notice("turn_done")
         if not self.mute:
             self.speaks(text)
 
+    async def tell(self, text: str) -> None:
+        """Note it."""
+        self.told.append(text)
+
+    async def dtmf(self, digit: str) -> None:
+        """Note it; there is no key E."""
+        if digit == "E":
+            raise ConnectionFailed("dtmf")
+        self.pressed.append(digit)
+
     async def aclose(self) -> None:
         """Hang up."""
+        self.closed = True
         self.hangs_up()
 
-    def tell(self, kind: str, **fields: Any) -> None:
+    def notice(self, kind: str, **fields: Any) -> None:
         """Send an event."""
         self._speaking = kind in {"audio", "agent_text"} or (self._speaking and kind != "turn_done")
         self._events.put_nowait(S2sEvent(kind=kind, **fields))
@@ -82,18 +103,18 @@ class Model(SpeechToSpeech, S2sStream):
     def speaks(self, text: str, *, done: bool = True, chunk: int = 8) -> None:
         """Give text and audio in turn, faster than anybody speaks."""
         for start in range(0, len(text), chunk):
-            self.tell("agent_text", text=text[start : start + chunk])
-            self.tell("audio", pcm=speak(text[start : start + chunk], RATE, PACE_S))
+            self.notice("agent_text", text=text[start : start + chunk])
+            self.notice("audio", pcm=speak(text[start : start + chunk], RATE, PACE_S))
         if done:
-            self.tell("turn_done")
+            self.notice("turn_done")
 
     def hears(self, text: str, *, partials: bool = True) -> None:
         """Notice a whole utterance."""
-        self.tell("speech_started")
+        self.notice("speech_started")
         if partials:
-            self.tell("user_text", text=text)
-        self.tell("speech_stopped")
-        self.tell("user_text", text=text, final=True)
+            self.notice("user_text", text=text)
+        self.notice("speech_stopped")
+        self.notice("user_text", text=text, final=True)
 
     def hangs_up(self) -> None:
         """End the events."""
@@ -161,7 +182,7 @@ class Gateway(TransportLink):
 
 
 @dataclass
-class MemoryLog:
+class MemoryLog(MaskedLog):
     """What the agent would remember."""
 
     entries: list[dict[str, Any]] = field(default_factory=list)
@@ -181,7 +202,7 @@ class MemoryLog:
 
 
 @dataclass
-class Asked:
+class Asked(AskedDouble):
     """One question to the agent: answers with texts, or fails."""
 
     turn: int
@@ -207,14 +228,14 @@ class Asked:
             yield delta
 
 
-class AgentDouble:
+class AgentDouble(KeypadDouble):
     """Answers the first question with the first answer, and so on."""
 
     def __init__(self, *answers: Iterable[str | Exception]) -> None:
         self._answers = iter(answers)
         self.asked: list[Asked] = []
 
-    def ask(self, turn: int, transcript: str, *, speculative: bool = False) -> Asked:
+    def ask(self, turn: int, transcript: str, *, voice: bytes = b"", speculative: bool = False) -> Asked:
         """Return the question."""
         assert not speculative, "a model's caller is not guessed at"
         self.asked.append(Asked(turn, transcript, next(self._answers)))

@@ -104,11 +104,11 @@ async def holders(redis: Redis, deployment: Deployment) -> dict[str, list[int]]:
     return {worker: sorted(lanes) for worker, lanes in found.items()}
 
 
-async def call_into(worker: str, deployment: Deployment, redis: Redis) -> Caller:
+async def call_into(worker: str, deployment: Deployment, redis: Redis, audio: Redis) -> Caller:
     """Return a caller in a session of this worker."""
     lane = (await holders(redis, deployment))[worker][0]
     value: Any = await redis.get(deployment.keys.lease(lane))
-    caller = Caller(deployment, redis, lane)
+    caller = Caller(deployment, redis, audio, lane)
     await caller.place(int(value.rpartition(b":")[2]), worker=worker)
     await caller.attach()
     await caller.until("state", state="listening")

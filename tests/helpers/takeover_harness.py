@@ -21,6 +21,7 @@ from takeover_world import SESSION, Gateway, Holder, LaneStream, Store
 
 from voicebackend.audio import PIPELINE_RATE
 from voicebackend.config import BackendConfig, PipelineType
+from voicebackend.digits import CollectDigits
 from voicebackend.interfaces import Capabilities, Engines
 from voicebackend.keys import Keys
 from voicebackend.record import SessionRecord
@@ -30,6 +31,7 @@ from voicebackend.tasks import AGENTS_TURN, Task
 from worker.checkpoint import replay_from
 from worker.session import SessionRunner
 
+SECRET = "of a test"
 DEAD_S = 1.5
 """Seconds until somebody else has the lane."""
 DUE_S, LATEST_S = 0.05, 1.0
@@ -133,7 +135,7 @@ class Call:
             pipeline=lambda link: None,
         )
 
-        async def find(*_: object) -> Any:
+        async def find(*_: object, **__: object) -> Any:
             return provider if len(_) == 1 else engines
 
         async def freed(*_: object) -> None:
@@ -147,6 +149,7 @@ class Call:
             engines=SimpleNamespace(provider=find, engines=find),
             keys=self.keys,
             processors=lambda configured: [],
+            secret=SECRET,
         )
 
     # the agent's task
@@ -172,6 +175,9 @@ class Call:
         for piece in self.answers[min(number, len(self.answers) - 1)]:
             if isinstance(piece, int | float):
                 await asyncio.sleep(piece)
+                continue
+            if isinstance(piece, CollectDigits):
+                self.lane.add(Kind.AGENT_COLLECT, piece.model_dump_json().encode(), turn=turn, attempt=attempt)
                 continue
             for word in str(piece).split(" "):
                 if not self._wanted(state, attempt):

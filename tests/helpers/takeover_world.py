@@ -21,24 +21,36 @@ class Store(Wire):
     """The state that is in Redis: one log, and hashes."""
 
     def __init__(self) -> None:
+        self.delay_s = 0.001
+        """Seconds to Redis, and as many back."""
         self.entries: list[tuple[EntryId, dict[str, Any]]] = []
         self.hashes: dict[str, dict[str, str]] = {}
         self.alive: dict[str, str] = {}
         """Attempts that a task is at work on, by their turn's key."""
+        self.sealed: dict[str, str] = {}
+        """What was sealed for an agent, by its key."""
+        self.masked_until = 0.0
 
     async def execute(self, *commands: Sequence[Any]) -> list[Any]:
-        """Do what the worker asks for, a millisecond later."""
-        await asyncio.sleep(0.001)
+        """Do what the worker asks for, a moment later."""
+        await asyncio.sleep(self.delay_s)
         replies = [self._one(*map(_text, command)) for command in commands]
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(self.delay_s)
         return replies
 
     def _one(self, name: str, key: str, *rest: str) -> Any:
         match name:
             case "GET":
                 return self.alive.get(key, "").encode()
-            case "XADD":
-                self.entries.append((EntryId(len(self.entries) + 1, 0), json.loads(rest[-1])))
+            case "PTTL":
+                return round((self.masked_until - asyncio.get_running_loop().time()) * 1000)
+            case "SET":
+                self.sealed[key] = rest[0]
+            case "EVAL" if "XADD" in key:  # what it checks first, who holds the lane, never changes here
+                entry = json.loads(rest[-2])
+                if entry["type"] == "masked":
+                    self.masked_until = asyncio.get_running_loop().time() + int(rest[-4]) / 1000
+                self.entries.append((EntryId(len(self.entries) + 1, 0), entry))
                 return str(self.entries[-1][0]).encode()
             case "XRANGE":
                 after = EntryId.parse(rest[0].removeprefix("("))

@@ -82,7 +82,7 @@ async def announce(redis: Redis, keys: Keys, worker: str, lanes: Mapping[int, in
         "slots_total": 10,
         "slots_free": 10,
         "lanes": json.dumps({str(lane): cap for lane, cap in lanes.items()}),
-        "providers": json.dumps({"mock": {"capabilities": {}, "config_schema": {}}}),
+        "providers": json.dumps({"mock": {"capabilities": {}}}),
         "provider": "mock",
         "draining": "0",
         "config_version": 0,

@@ -29,7 +29,7 @@ class ScriptedTasks:
     """A publisher that answers agent turns itself, and remembers every other task."""
 
     def __init__(self, audio: Redis, deployment: Deployment, script: Script) -> None:
-        self._audio, self._keys, self.script = audio, deployment.keys, script
+        self.audio, self._keys, self.script = audio, deployment.keys, script
         self.published: list[tuple[str, dict[str, Any]]] = []
         self.lane = 0
 
@@ -43,7 +43,7 @@ class ScriptedTasks:
         deltas = self.script(turn, attempt)
         if deltas is None:
             return
-        sender = channel.Sender(self._audio)
+        sender = channel.Sender(self.audio)
         frames: list[Frame] = [Frame(session=session_id, kind=Kind.AGENT_STARTED, turn=turn, attempt=attempt)]
         for seq, delta in enumerate(deltas):
             if isinstance(delta, Frame):
@@ -76,6 +76,8 @@ class Caller:
 
     deployment: Deployment
     redis: Redis
+    """State's."""
+    audio_redis: Redis
     lane: int
     session: str = field(default_factory=lambda: uuid.uuid4().hex)
     sample_rate: int = 16_000
@@ -86,7 +88,7 @@ class Caller:
 
     def __post_init__(self) -> None:
         self.inbox = f"test-{self.session[:8]}"
-        self.sender = channel.Sender(self.redis)
+        self.sender = channel.Sender(self.audio_redis)
         self._seq = 0
         self._changed = asyncio.Condition()
 
@@ -131,7 +133,7 @@ class Caller:
         stream = self.deployment.keys.inbox(self.inbox)
         blocking = connect(self.deployment.audio_url, timeout_s=None)
         self._reader = channel.Reader(blocking)
-        self._reader.add(stream, await channel.create(self.redis, stream))
+        self._reader.add(stream, await channel.create(self.audio_redis, stream))
         self._reading = asyncio.create_task(self._read(blocking), name="inbox")
         told = {"inbox": self.inbox, "sample_rate": self.sample_rate}
         await self.send(Kind.ATTACH, told)
@@ -222,7 +224,7 @@ class Caller:
         if hasattr(self, "_reading"):
             self._reading.cancel()
             await asyncio.gather(self._reading, return_exceptions=True)
-            await channel.remove(self.redis, self.deployment.keys.inbox(self.inbox))
+            await channel.remove(self.audio_redis, self.deployment.keys.inbox(self.inbox))
 
 
 async def eventually(check: Callable[[], Any], timeout_s: float = 5.0) -> None:

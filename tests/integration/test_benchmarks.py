@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 VERSIONS = {"voicebackend", "python", "redis", "machine"}
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300), pytest.mark.own_redis("benchmarks start their own")]
 
 
 def benchmark(name: str, folder: Path, *arguments: str) -> dict[str, Any]:
@@ -69,3 +69,50 @@ def test_turns_tells_what_it_ran_on(tmp_path: Path) -> None:
     told = benchmark("turns", tmp_path, "--work", "peers", "--sessions", "2")
     [run] = told["runs"]
     assert run.keys() >= VERSIONS | {"e2e_ms", "overhead_ms", "load"}
+
+
+def test_providers_tells_what_every_codec_costs(tmp_path: Path) -> None:
+    """Each beside the bare round trip; what has no codec is stated."""
+    told = benchmark("providers", tmp_path, "--seconds", "0.1")
+    assert told["providers"].keys() == {"openai", "elevenlabs", "cartesia agent", "cartesia voice", "vocode", "pipecat"}
+    assert all(found["ours_us"] > 0 and found["ratio"] > 0 for found in told["providers"].values())
+    assert told["uncoded"].keys() >= {"vapi", "livekit"}
+    assert len(told["goals"]) == len(told["providers"])
+
+
+def test_sip_tells_how_evenly_packets_leave(tmp_path: Path) -> None:
+    """Two telephones hear themselves; the bare pacer's packets are told beside ours."""
+    told = benchmark("sip", tmp_path, "--calls", "2")
+    [run] = told["runs"]
+    assert run["rtp_out"]["packets"] == pytest.approx(200, abs=100)
+    assert run["bare_pacer"]["packets"] == pytest.approx(200, abs=100)
+    assert run["rtp_out"]["gap_ms"].keys() == {"p50", "p95", "p99"}
+    assert run["set_up_ms"]["p50"] > 0
+    assert run["cpu_per_call_by_role"].keys() == {"gateway", "worker", "redis", "agents"}
+    assert len(told["goals"]) == 4
+    assert told["circumstances"].keys() >= VERSIONS
+
+
+def test_routing_tells_what_a_look_up_takes(tmp_path: Path) -> None:
+    """And how long calls wait while a table is read."""
+    told = benchmark("routing", tmp_path, "--prefixes", "500")
+    assert told["figures"].keys() == {"prefixes", "look_up_us", "decision_us", "load_s", "loop_wait_ms"}
+    assert told["figures"]["look_up_us"] > 0
+    assert len(told["goals"]) == 1
+
+
+def test_retention_tells_how_fast_sweeps_are_and_what_calls_notice(tmp_path: Path) -> None:
+    """Two indexes, and two calls without and with a sweep."""
+    told = benchmark("retention", tmp_path, "--quick")
+    assert [run["entries"] for run in told["sweeps"]] == [500, 2_000]
+    for run in told["sweeps"]:
+        assert run["deleted"] > 0
+        assert run["objects_per_s"] > 0
+        assert run["rss_mb_most"] > 10
+        assert run["redis_bytes_per_entry"] > 100
+    [pair] = told["calls"]["pairs"]
+    assert pair["with"]["deleted"] > 0
+    assert (pair["without"]["deleted"], pair["without"]["lost"]) == (0, 0)
+    assert told["calls"]["times_without"].keys() == {"p50", "p95", "p99"}
+    assert len(told["goals"]) == 3
+    assert told["circumstances"].keys() >= VERSIONS

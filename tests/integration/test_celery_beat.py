@@ -21,8 +21,15 @@ LEADS, STANDS_BY = "leader: leads now", "leader: stands by"
 
 @pytest.fixture
 def redis_sync(redis_url: str) -> Iterator[SyncRedis]:
-    """Give a client."""
+    """Give a client of state."""
     with connect_sync(redis_url) as client:
+        yield client
+
+
+@pytest.fixture
+def broker(deployment: Deployment) -> Iterator[SyncRedis]:
+    """Give a client of the broker's Redis."""
+    with connect_sync(deployment.broker_url) as client:
         yield client
 
 
@@ -36,31 +43,31 @@ def beats(deployment: Deployment, tmp_path: Path) -> Iterator[tuple[CeleryProces
             yield first, second
 
 
-def sent(redis: SyncRedis) -> list[dict[str, object]]:
+def sent(broker: SyncRedis) -> list[dict[str, object]]:
     """Return the headers of the messages that wait in the sessions queue."""
-    return [json.loads(raw)["headers"] for raw in redis.lrange(f"vb:{Queue.SESSIONS}", 0, -1)]
+    return [json.loads(raw)["headers"] for raw in broker.lrange(f"vb:{Queue.SESSIONS}", 0, -1)]
 
 
 def test_the_leader_sends_what_is_due_to_its_queue_with_a_deadline(
-    beats: tuple[CeleryProcess, CeleryProcess], redis_sync: SyncRedis
+    beats: tuple[CeleryProcess, CeleryProcess], broker: SyncRedis
 ) -> None:
-    """What looks after sessions and their queue, and only the leader sends it."""
-    due = {"sessions.expire", "sessions.queue"}
-    eventually(lambda: {header["task"] for header in sent(redis_sync)} >= due)
-    assert {header["task"] for header in sent(redis_sync)} == due
-    assert all(header["expires"] for header in sent(redis_sync))
+    """What looks after sessions, their queue and webhooks that are due, and only the leader sends it."""
+    due = {"sessions.expire", "sessions.queue", "webhooks.sweep"}
+    eventually(lambda: {header["task"] for header in sent(broker)} >= due)
+    assert {header["task"] for header in sent(broker)} == due
+    assert all(header["expires"] for header in sent(broker))
     assert not any(line["message"] == LEADS for line in beats[1].logged())
 
 
 def test_the_standby_takes_over_when_the_leader_is_killed(
-    beats: tuple[CeleryProcess, CeleryProcess], redis_sync: SyncRedis
+    beats: tuple[CeleryProcess, CeleryProcess], broker: SyncRedis
 ) -> None:
     """Within the lock's ten seconds, and it sends."""
     first, second = beats
     first.kill()
-    before = len(sent(redis_sync))
+    before = len(sent(broker))
     second.wait_for(LEADS, 20)
-    eventually(lambda: len(sent(redis_sync)) > before)
+    eventually(lambda: len(sent(broker)) > before)
 
 
 def test_a_leader_that_is_ended_lets_the_standby_lead_at_once_and_leaves_no_file(

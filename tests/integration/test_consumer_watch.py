@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import redis as sync_redis
 from celery_harness import celery_worker, eventually
-from redis.asyncio import Redis
+from kombu import pools
 
 from control.celery import make_app
 from control.consumer_watch import STALL_S
+from voicebackend._redis import connect_sync
 from voicebackend.publisher import CeleryPublisher
 from voicebackend.settings import Deployment
 from voicebackend.tasks import RESTART, SESSIONS_EXPIRE
@@ -32,30 +33,27 @@ async def publish(deployment: Deployment, count: int = 1) -> None:
         await publisher.aclose()
 
 
-async def waiting(redis: Redis) -> int:
-    """Return how many tasks nobody has taken."""
-    return await redis.llen("vb:sessions")  # type: ignore[misc]  # the client's own types
-
-
 @pytest.mark.parametrize("pool", ["threads", "prefork"])
 async def test_a_worker_that_takes_no_tasks_ends_to_be_started_again(
-    deployment: Deployment, redis: Redis, tmp_path: Path, pool: str
+    deployment: Deployment, tmp_path: Path, pool: str
 ) -> None:
     """Its consumer waits for nothing, its process lives and answers: it ends with the code that asks for a restart."""
 
     def stop_consuming() -> None:
+        pools.reset()  # they belong to the process, and another test may have killed what waits in them
         app = make_app(deployment)
         app.control.cancel_consumer("sessions", reply=True, timeout=5)
         app.close()
 
-    with celery_worker(deployment, tmp_path / "worker", "-Q", "sessions", "-P", pool, "-c", "2") as worker:
+    obeying = replace(deployment, remote_control=True)
+    with celery_worker(obeying, tmp_path / "worker", "-Q", "sessions", "-P", pool, "-c", "2") as worker:
         await asyncio.to_thread(stop_consuming)
         await publish(deployment)
         code = await asyncio.to_thread(worker.process.wait, STALL_S + 25)
 
         assert code == RESTART
         assert any("takes no tasks" in line["message"] for line in worker.logged())
-        assert await waiting(redis) == 1
+        assert await asyncio.to_thread(_waiting, deployment) == 1
 
     with celery_worker(deployment, tmp_path / "again", *ARGUMENTS):
         await asyncio.to_thread(eventually, lambda: _waiting(deployment) == 0)
@@ -80,11 +78,12 @@ async def test_killed_connections_cost_no_task(deployment: Deployment, tmp_path:
 
 
 def _waiting(deployment: Deployment) -> int:
-    with sync_redis.Redis.from_url(deployment.broker_url) as client:
+    """Return how many tasks nobody has taken."""
+    with connect_sync(deployment.broker_url) as client:
         return int(client.llen("vb:sessions"))  # type: ignore[arg-type]  # the client's own types
 
 
 def _kill_connections(deployment: Deployment) -> None:
-    with sync_redis.Redis.from_url(deployment.broker_url) as client:
+    with connect_sync(deployment.broker_url) as client:
         client.client_kill_filter(_type="normal", skipme=True)
         client.client_kill_filter(_type="pubsub", skipme=True)

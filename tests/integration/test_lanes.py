@@ -27,8 +27,8 @@ Started = Callable[..., Awaitable[Worker]]
 
 
 @pytest.fixture
-async def tasks(redis: Redis, deployment: Deployment) -> ScriptedTasks:
-    return ScriptedTasks(redis, deployment, lambda turn, attempt: ["Yes."])
+async def tasks(audio: Redis, deployment: Deployment) -> ScriptedTasks:
+    return ScriptedTasks(audio, deployment, lambda turn, attempt: ["Yes."])
 
 
 @pytest.fixture
@@ -44,16 +44,16 @@ async def start(deployment: Deployment, tasks: ScriptedTasks) -> AsyncIterator[S
 
 
 @pytest.fixture
-async def dead(deployment: Deployment, redis: Redis) -> Lease:
+async def dead(deployment: Deployment, redis: Redis, audio: Redis) -> Lease:
     """Give the lease of a worker that is no more."""
-    lease = await Leases(redis, redis, deployment.keys, "dead").claim(LANE)
+    lease = await Leases(redis, audio, deployment.keys, "dead").claim(LANE)
     assert lease is not None
     return lease
 
 
-async def calling(deployment: Deployment, redis: Redis, worker: str, lane: int) -> Caller:
+async def calling(deployment: Deployment, redis: Redis, audio: Redis, worker: str, lane: int) -> Caller:
     """Return a caller who is attached to a session of this worker."""
-    caller = Caller(deployment, redis, lane)
+    caller = Caller(deployment, redis, audio, lane)
     await caller.place(1, worker=worker)
     await caller.attach()
     return caller
@@ -69,11 +69,11 @@ async def test_a_dead_workers_sessions_go_on_elsewhere(
     start: Started, dead: Lease, deployment: Deployment, redis: Redis, tasks: ScriptedTasks
 ) -> None:
     """Whoever holds nothing of them finds the lane, its sessions, and what was said to them."""
-    await redis.xadd(deployment.keys.lane(LANE), {"b": b"\x01\x00\x00"})
-    await redis.expire(deployment.keys.lane(LANE), 60)
-    caller = await calling(deployment, redis, "dead", LANE)
+    await tasks.audio.xadd(deployment.keys.lane(LANE), {"b": b"\x01\x00\x00"})
+    await tasks.audio.expire(deployment.keys.lane(LANE), 60)
+    caller = await calling(deployment, redis, tasks.audio, "dead", LANE)
     worker = await start()
-    await Leases(redis, redis, deployment.keys, "supervisor").free("dead")
+    await Leases(redis, tasks.audio, deployment.keys, "supervisor").free("dead")
     await eventually(lambda: LANE in worker.lanes and caller.session in worker.sessions)
     found = await record_of(caller)
     assert (found.worker, found.epoch) == (worker.id, worker.lanes[LANE].epoch)
@@ -86,13 +86,13 @@ async def test_a_dead_workers_sessions_go_on_elsewhere(
 
 
 async def test_a_session_that_is_over_is_not_taken_over(
-    start: Started, dead: Lease, deployment: Deployment, redis: Redis
+    start: Started, dead: Lease, deployment: Deployment, redis: Redis, audio: Redis
 ) -> None:
     """It leaves its slot, and a lane without sessions nobody needs."""
-    over = Caller(deployment, redis, LANE)
+    over = Caller(deployment, redis, audio, LANE)
     await over.place(1, worker="dead", state="ended")
     worker = await start()
-    await Leases(redis, redis, deployment.keys, "supervisor").free("dead")
+    await Leases(redis, audio, deployment.keys, "supervisor").free("dead")
     keys = deployment.keys
     await eventually(lambda: _is_empty(redis, keys.lane_sessions(LANE)))
     assert over.session not in worker.sessions
@@ -103,13 +103,13 @@ async def _is_empty(redis: Redis, key: str) -> bool:
 
 
 async def test_calls_move_to_another_worker_when_theirs_is_stopped(
-    start: Started, deployment: Deployment, redis: Redis, tasks: ScriptedTasks
+    start: Started, deployment: Deployment, redis: Redis, audio: Redis, tasks: ScriptedTasks
 ) -> None:
     """A worker that is asked to end hands its lanes over; callers are told nothing."""
     async with AsyncExitStack() as leaving:
         before = await start(leaving)
         lane = min(before.lanes)
-        caller = await calling(deployment, redis, before.id, lane)
+        caller = await calling(deployment, redis, audio, before.id, lane)
         await caller.until("state", state="listening")
         after = await start()
     await eventually(lambda: caller.session in after.sessions)
@@ -120,10 +120,14 @@ async def test_calls_move_to_another_worker_when_theirs_is_stopped(
     await caller.close()
 
 
-async def test_a_worker_that_joins_is_given_lanes(start: Started, deployment: Deployment, redis: Redis) -> None:
+async def test_a_worker_that_joins_is_given_lanes(
+    start: Started, deployment: Deployment, redis: Redis, audio: Redis
+) -> None:
     """The busier of two gives lanes until that would not even out any more."""
     first = await start(lanes=3)
-    callers = [await calling(deployment, redis, first.id, lane) for lane in sorted(first.lanes) for _ in range(2)]
+    callers = [
+        await calling(deployment, redis, audio, first.id, lane) for lane in sorted(first.lanes) for _ in range(2)
+    ]
     await eventually(lambda: len(first.sessions) == 6)
     second = await start(lanes=3)
     await eventually(lambda: (len(first.sessions), len(second.sessions)) == (4, 2), timeout_s=15.0)
@@ -137,15 +141,15 @@ async def test_a_session_that_brings_its_workers_down_is_ended_and_its_neighbour
     start: Started, dead: Lease, deployment: Deployment, redis: Redis, tasks: ScriptedTasks
 ) -> None:
     """The one that was being restored when the last worker died is the suspect at the third takeover."""
-    suspect, neighbour = Caller(deployment, redis, LANE), Caller(deployment, redis, LANE)
+    suspect, neighbour = Caller(deployment, redis, tasks.audio, LANE), Caller(deployment, redis, tasks.audio, LANE)
     for caller in (suspect, neighbour):
         await caller.place(1, worker="dead")
-    store = Checkpoints(redis, deployment.keys)
+    store = Checkpoints(tasks.audio, deployment.keys)
     assert await store.write(LANE, dead.epoch, position=EntryId(), changed={})
     assert await store.taken_over(LANE, dead.epoch, 2)
     assert await store.suspect(LANE, dead.epoch, suspect.session)
     worker = await start()
-    await Leases(redis, redis, deployment.keys, "supervisor").free("dead")
+    await Leases(redis, tasks.audio, deployment.keys, "supervisor").free("dead")
     await eventually(lambda: neighbour.session in worker.sessions)
     assert tasks.reports(suspect.session) == ["failed"]
     assert (await suspect.log())[-1] == {"type": "ended", "reason": "pipeline_error"}

@@ -27,8 +27,8 @@ SLOTS = 2
 
 
 @pytest.fixture
-async def tasks(redis: Redis, deployment: Deployment) -> ScriptedTasks:
-    return ScriptedTasks(redis, deployment, lambda turn, attempt: ["Yes."])
+async def tasks(audio: Redis, deployment: Deployment) -> ScriptedTasks:
+    return ScriptedTasks(audio, deployment, lambda turn, attempt: ["Yes."])
 
 
 @pytest.fixture
@@ -39,10 +39,10 @@ async def worker(deployment: Deployment, tasks: ScriptedTasks) -> AsyncIterator[
 
 
 @pytest.fixture
-async def caller(worker: Worker, deployment: Deployment, redis: Redis) -> AsyncIterator[Caller]:
+async def caller(worker: Worker, deployment: Deployment, redis: Redis, audio: Redis) -> AsyncIterator[Caller]:
     """Give a caller in a call."""
     [lane] = worker.lanes.values()
-    caller = Caller(deployment, redis, lane.number)
+    caller = Caller(deployment, redis, audio, lane.number)
     await caller.place(lane.epoch, worker=worker.id)
     await caller.attach()
     await caller.until("state", state="listening")

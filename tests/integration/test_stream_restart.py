@@ -19,6 +19,8 @@ from voicebackend._background import Background
 from voicebackend._redis import HOT_TIMEOUT_S, connect
 from voicebackend.streams import Frame, Kind
 
+pytestmark = pytest.mark.own_redis("the servers themselves are tested")
+
 SESSION = "0f" * 16
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 
@@ -10,6 +11,7 @@ from redis.asyncio import Redis
 from supervisor_harness import Workers, call_into, holders, running_workers
 from worker_harness import eventually
 
+from control.sessions.workers import relieve_worker
 from voicebackend.settings import Deployment
 
 pytestmark = pytest.mark.integration
@@ -47,11 +49,37 @@ async def test_sigterm_drains_one_worker_after_the_other(deployment: Deployment,
         assert await redis.zcard(deployment.keys.workers()) == 0
 
 
-async def test_a_caller_is_told_that_the_last_worker_ends(deployment: Deployment, redis: Redis) -> None:
+async def test_a_worker_that_is_relieved_hands_its_call_to_a_fresh_one(
+    deployment: Deployment, redis: Redis, audio: Redis
+) -> None:
+    """Which is ready before the other goes; the caller stays."""
+    async with running_workers(deployment) as workers:
+        worker = next(iter(await workers.ready(1)))
+        caller = await call_into(worker, deployment, redis, audio)
+        await relieve_worker(redis, deployment.keys, worker)
+        await workers.until("worker process is replaced", worker=worker, why="relieved")
+        await workers.until("worker process ended", worker=worker, code=0)
+        [fresh] = set(await workers.ready(2)) - {worker}
+        assert list(await holders(redis, deployment)) == [fresh]
+        assert await caller.state() == "active"
+        assert not [event for event in caller.events if event["type"] == "ended"]
+        await caller.close()
+
+
+async def test_a_worker_without_supervisor_ends_when_it_is_relieved(deployment: Deployment, redis: Redis) -> None:
+    """Whatever started it starts it again; nothing is left of it."""
+    async with running_workers(deployment, "--processes", "0") as workers:
+        ready = await workers.until("worker ready")
+        await relieve_worker(redis, deployment.keys, str(ready["worker"]))
+        assert await asyncio.wait_for(workers.process.wait(), 30) == 0
+        assert await redis.keys(deployment.keys.worker("*")) == []
+
+
+async def test_a_caller_is_told_that_the_last_worker_ends(deployment: Deployment, redis: Redis, audio: Redis) -> None:
     """The call is handed on from worker to worker; the last has nobody to hand it to."""
     async with running_workers(deployment, "--processes", "2") as workers:
         first = next(iter(await workers.ready(2)))
-        caller = await call_into(first, deployment, redis)
+        caller = await call_into(first, deployment, redis, audio)
         workers.signal(signal.SIGTERM)
         assert await workers.process.wait() == 0
         await caller.until("ended", reason="shutdown")
@@ -83,13 +111,13 @@ async def test_workers_end_when_their_supervisor_is_killed(deployment: Deploymen
 
 @pytest.mark.parametrize("why", ["sessions", "asked"])
 async def test_a_fresh_worker_holds_lanes_before_the_old_one_ends(
-    why: str, deployment: Deployment, redis: Redis
+    why: str, deployment: Deployment, redis: Redis, audio: Redis
 ) -> None:
     """Of a process that ran as many sessions as it may, or of all when the supervisor is told to."""
     recycle = {"VOICEBACKEND_RECYCLE_SESSIONS": "1"} if why == "sessions" else {}
     async with running_workers(deployment, **recycle) as workers:
         [old] = await workers.ready(1)
-        caller = await call_into(old, deployment, redis) if why == "sessions" else None
+        caller = await call_into(old, deployment, redis, audio) if why == "sessions" else None
         if why == "asked":
             workers.signal(signal.SIGHUP)
         await workers.until("worker process is replaced", worker=old, why=why)

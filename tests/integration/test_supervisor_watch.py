@@ -19,7 +19,7 @@ SPEECH = b"\x10\x20" * 3200
 
 
 async def test_a_worker_that_a_hook_blocks_shows_its_stacks_and_is_replaced(
-    deployment: Deployment, redis: Redis, tmp_path: Path
+    deployment: Deployment, redis: Redis, audio: Redis, tmp_path: Path
 ) -> None:
     """The dump names the function that did not return."""
     switch = tmp_path / "stuck"
@@ -27,7 +27,7 @@ async def test_a_worker_that_a_hook_blocks_shows_its_stacks_and_is_replaced(
     environment = {STUCK: str(switch), "VOICEBACKEND_CUSTOM_PROCESSORS": '["stuck:stuck"]'}
     async with running_workers(deployment, **environment) as workers:
         [worker] = await workers.ready(1)
-        caller = await call_into(worker, deployment, redis)
+        caller = await call_into(worker, deployment, redis, audio)
         await caller.speak(SPEECH)
         await workers.until("worker process is stuck", worker=worker)
         await workers.until("block_the_event_loop")

@@ -18,8 +18,8 @@ SPEECH = b"\x10\x20" * 3200
 
 
 @pytest.fixture
-async def tasks(redis: Redis, deployment: Deployment) -> ScriptedTasks:
-    return ScriptedTasks(redis, deployment, lambda turn, attempt: ["Yes."])
+async def tasks(audio: Redis, deployment: Deployment) -> ScriptedTasks:
+    return ScriptedTasks(audio, deployment, lambda turn, attempt: ["Yes."])
 
 
 @pytest.fixture
@@ -31,8 +31,8 @@ async def worker(deployment: Deployment, tasks: ScriptedTasks) -> AsyncIterator[
 
 
 @pytest.fixture
-async def caller(worker: Worker, deployment: Deployment, redis: Redis) -> AsyncIterator[Caller]:
-    caller = Caller(deployment, redis, min(worker.lanes))
+async def caller(worker: Worker, deployment: Deployment, redis: Redis, audio: Redis) -> AsyncIterator[Caller]:
+    caller = Caller(deployment, redis, audio, min(worker.lanes))
     await caller.place(worker.lanes[caller.lane].epoch, worker=worker.id)
     await caller.attach()
     await caller.until("state", state="listening")
@@ -53,12 +53,12 @@ async def test_a_frame_of_a_replaced_socket_does_not_make_the_caller_deaf(caller
 
 
 async def test_a_session_placed_with_another_worker_is_not_run_here(
-    worker: Worker, deployment: Deployment, redis: Redis, tasks: ScriptedTasks
+    worker: Worker, deployment: Deployment, redis: Redis, audio: Redis, tasks: ScriptedTasks
 ) -> None:
     """The frame is a hint; the record counts."""
-    stray = Caller(deployment, redis, min(worker.lanes))
+    stray = Caller(deployment, redis, audio, min(worker.lanes))
     await stray.place(1, worker="another")
-    mine = Caller(deployment, redis, min(worker.lanes))
+    mine = Caller(deployment, redis, audio, min(worker.lanes))
     await mine.place(1, worker=worker.id)
     await eventually(mine.is_ready)
     assert worker.sessions == {mine.session}
@@ -87,12 +87,12 @@ async def test_a_new_limit_reaches_the_lanes_that_are_held(
 
 
 async def test_a_lane_that_redis_lost_is_held_again(
-    worker: Worker, redis: Redis, deployment: Deployment, tasks: ScriptedTasks
+    worker: Worker, redis: Redis, audio: Redis, deployment: Deployment, tasks: ScriptedTasks
 ) -> None:
     """After a Redis that forgot the stream, sessions are started in it again."""
     lane = min(worker.lanes)
-    await redis.delete(deployment.keys.lane(lane))
-    await eventually(lambda: redis.exists(deployment.keys.lane(lane)))
-    caller = Caller(deployment, redis, lane)
+    await audio.delete(deployment.keys.lane(lane))
+    await eventually(lambda: audio.exists(deployment.keys.lane(lane)))
+    caller = Caller(deployment, redis, audio, lane)
     await caller.place(1, worker=worker.id)
     await eventually(caller.is_ready)

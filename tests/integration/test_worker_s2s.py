@@ -26,16 +26,16 @@ Call = Callable[..., Awaitable[Caller]]
 
 
 @pytest.fixture
-async def call(redis: Redis, deployment: Deployment) -> AsyncIterator[Call]:
+async def call(redis: Redis, audio: Redis, deployment: Deployment) -> AsyncIterator[Call]:
     """Give what opens a conversation with the model, and with an agent if there are answers of one."""
     async with AsyncExitStack() as stack:
 
         async def opened(answer: Answer | None = None, **script: Any) -> Caller:
             config = BackendConfig(provider="mock", pipeline_type="s2s", provider_config=script)
-            tasks = ScriptedTasks(redis, deployment, lambda turn, attempt: answer(turn) if answer else None)
+            tasks = ScriptedTasks(audio, deployment, lambda turn, attempt: answer(turn) if answer else None)
             worker = await stack.enter_async_context(serve(config, deployment, publisher=tasks))
             lane = tasks.lane = min(worker.lanes)
-            caller = Caller(deployment, redis, lane, sample_rate=8_000)
+            caller = Caller(deployment, redis, audio, lane, sample_rate=8_000)
             placed = {"pipeline_type": PipelineType.S2S, "agent": "echo" if answer else "", "worker": worker.id}
             await caller.place(worker.lanes[lane].epoch, **placed)
             await caller.attach()

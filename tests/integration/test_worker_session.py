@@ -17,9 +17,7 @@ from voicebackend.streams import Frame, Kind
 from worker.service import serve
 from worker.worker import Worker
 
-SPEECH = b"\x10\x20" * 3200
-"""0.2 s that the mock's detector takes for speech; its recogniser hears ``hello from mock``."""
-
+SPEECH = b"\x10\x20" * 3200  # 0.2 s; the mock hears ``hello from mock``
 Place = Callable[..., Any]
 
 
@@ -37,8 +35,8 @@ def echo(turn: int, attempt: int) -> list[str]:
 
 
 @pytest.fixture
-async def tasks(redis: Redis, deployment: Deployment) -> ScriptedTasks:
-    return ScriptedTasks(redis, deployment, echo)
+async def tasks(audio: Redis, deployment: Deployment) -> ScriptedTasks:
+    return ScriptedTasks(audio, deployment, echo)
 
 
 @pytest.fixture
@@ -53,13 +51,15 @@ async def worker(config: BackendConfig, deployment: Deployment, tasks: ScriptedT
 
 
 @pytest.fixture
-async def place(worker: Worker, deployment: Deployment, redis: Redis, tasks: ScriptedTasks) -> AsyncIterator[Place]:
+async def place(
+    worker: Worker, deployment: Deployment, redis: Redis, audio: Redis, tasks: ScriptedTasks
+) -> AsyncIterator[Place]:
     """Place a session on the worker, its caller attached unless said otherwise."""
     callers: list[Caller] = []
 
     async def placed(*, attach: bool = True, **changes: Any) -> Caller:
         lane = tasks.lane = min(worker.lanes)
-        caller = Caller(deployment, redis, lane)
+        caller = Caller(deployment, redis, audio, lane)
         callers.append(caller)
         await caller.place(worker.lanes[lane].epoch, worker=worker.id, **changes)
         if attach:
@@ -228,18 +228,18 @@ async def _ended(caller: Caller, reason: str) -> bool:
 
 
 async def test_stopping_the_worker_ends_its_sessions_and_leaves_nothing(
-    config: BackendConfig, deployment: Deployment, redis: Redis, tasks: ScriptedTasks
+    config: BackendConfig, deployment: Deployment, redis: Redis, audio: Redis, tasks: ScriptedTasks
 ) -> None:
     """Leases, lanes and the announcement are given back at once."""
     async with serve(config, deployment, publisher=tasks) as running:
         lane = tasks.lane = min(running.lanes)
-        caller = Caller(deployment, redis, lane)
+        caller = Caller(deployment, redis, audio, lane)
         await caller.place(running.lanes[lane].epoch, worker=running.id)
         await eventually(caller.is_ready)
     assert await _ended(caller, "shutdown")
     keys = deployment.keys
-    left = await redis.exists(keys.lease(lane), keys.lane(lane), keys.workers(), keys.lane_sessions(lane))
-    assert left == 0
+    left = await redis.exists(keys.lease(lane), keys.workers(), keys.lane_sessions(lane))
+    assert (left, await audio.exists(keys.lane(lane))) == (0, 0)
 
 
 async def test_a_muted_caller_is_taken_to_have_finished(place: Place) -> None:

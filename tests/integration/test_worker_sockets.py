@@ -15,14 +15,16 @@ from worker.service import serve
 
 
 @pytest.fixture
-async def caller(deployment: Deployment, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Caller]:
+async def caller(
+    deployment: Deployment, redis: Redis, audio: Redis, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Caller]:
     """Give an attached caller of a real worker that looks for gateways often."""
     monkeypatch.setattr("worker.gateways.LOOK_S", 0.3)
-    tasks = ScriptedTasks(redis, deployment, lambda turn, attempt: ["Yes."])
+    tasks = ScriptedTasks(audio, deployment, lambda turn, attempt: ["Yes."])
     config = BackendConfig(provider="mock", max_concurrent_sessions=8)
     async with serve(config, deployment, publisher=tasks) as worker:
         lane = tasks.lane = min(worker.lanes)
-        caller = Caller(deployment, redis, lane)
+        caller = Caller(deployment, redis, audio, lane)
         await caller.place(worker.lanes[lane].epoch, worker=worker.id)
         await caller.attach()
         await caller.until("state", state="listening")
@@ -31,11 +33,11 @@ async def caller(deployment: Deployment, redis: Redis, monkeypatch: pytest.Monke
 
 
 async def test_a_session_whose_gateway_died_waits_for_its_caller(
-    caller: Caller, redis: Redis, deployment: Deployment
+    caller: Caller, audio: Redis, deployment: Deployment
 ) -> None:
     """Nobody told that the socket is gone, but the gateway's inbox is; who comes back by another is heard."""
     await eventually(lambda: _said(caller, "active", 1))
-    await redis.delete(deployment.keys.inbox(caller.inbox))
+    await audio.delete(deployment.keys.inbox(caller.inbox))
     await eventually(lambda: _said(caller, "ready", 2))
     await caller.send(Kind.ATTACH, {"inbox": "elsewhere", "sample_rate": 16_000}, attachment=2)
     await eventually(lambda: _said(caller, "active", 2))

@@ -52,7 +52,7 @@ class Everything:
     async def authenticate(self, token: str, metadata: Mapping[str, Any]) -> AuthResult:
         return AuthResult(user_id="u", authorized=True)
 
-    async def authorize(self, user_id: str, operation: str) -> bool:
+    async def authorize(self, principal: AuthResult, action: str, tenant: str) -> bool:
         return True
 
     async def allow(self, key: str) -> bool:

@@ -24,16 +24,18 @@ async def lose(line: Line) -> None:
 async def test_a_task_that_is_lost_while_it_thinks_is_begun_anew(line: Line, register: Register) -> None:
     """Long before the agent's time is up; what the lost one would have said is not heard."""
     asked: list[int] = []
+    thinking = asyncio.Event()
 
     async def agent(turn: Turn) -> AsyncIterator[str]:
         asked.append(turn.attempt)
         if turn.attempt == 1:
+            thinking.set()
             await asyncio.sleep(60)
         yield f"answer {turn.attempt}"
 
     register(agent)
     _, answer = line.ask(FINAL)
-    await line.claimed(1)
+    await asyncio.wait_for(thinking.wait(), 5)
     await lose(line)
     assert await answer == "answer 2"
     assert asked == [1, 2]

@@ -46,6 +46,14 @@ CAPABILITIES = {
         "dtmf": False,
         "text_injection": False,
     },
+    "rooms": {
+        "transports": ["webrtc"],
+        "pipelines": ["s2s", "stt_tts"],
+        "own_pipeline": False,
+        "uses_agent": True,
+        "dtmf": True,
+        "text_injection": False,
+    },
 }
 SETTINGS = {"properties": {"api_key": {}, "room": {}}, "additionalProperties": False}
 """The schema of what the provider ``mock`` can be told."""
@@ -73,6 +81,7 @@ class FakeWorker:
     """Announces itself, holds one lane, brings sessions to ready, answers callers, and remembers what it is told."""
 
     redis: Redis
+    audio: Redis
     deployment: Deployment
     frames: list[Frame] = field(default_factory=list)
     published: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
@@ -89,14 +98,17 @@ class FakeWorker:
     def __post_init__(self) -> None:
         self.keys = self.deployment.keys
         self.store = SessionStore(self.redis, self.keys)
-        self.sender = channel.Sender(self.redis)
+        self.sender = channel.Sender(self.audio)
         self.attachments: dict[str, dict[str, Any]] = {}
         self.started: set[str] = set()
         self._seq = 0
 
     async def announce(self, *, slots_free: int = 10, slots_total: int = 10, draining: bool = False) -> None:
         """Write what a worker writes about itself."""
-        providers = {name: {"capabilities": can, "config_schema": SETTINGS} for name, can in CAPABILITIES.items()}
+        providers = {name: {"capabilities": can} for name, can in CAPABILITIES.items()}
+        offers = [{"name": name, "config_schema": SETTINGS, **offer} for name, offer in providers.items()]
+        engines = [{"name": "ear", "capabilities": {"remote": True}, "install": "pip install ear", "unavailable": "x"}]
+        await self.redis.set(self.keys.catalogue("c1"), json.dumps({"provider": offers, "stt": engines}), ex=60)
         said: dict[Any, Any] = {
             "id": "w1",
             "slots_total": slots_total,
@@ -106,6 +118,8 @@ class FakeWorker:
             "provider": "mock",
             "draining": str(int(draining)),
             "config_version": 0,
+            "catalogue": "c1",
+            "health": json.dumps({"mock": "degraded"}),
             "seen_ms": round(time.time() * 1000),
         }
         await self.redis.hset(self.keys.worker("w1"), mapping=said)
@@ -191,13 +205,13 @@ class FakeWorker:
 
 
 @pytest.fixture
-async def worker(redis: Redis, deployment: Deployment) -> AsyncIterator[FakeWorker]:
+async def worker(redis: Redis, audio: Redis, deployment: Deployment) -> AsyncIterator[FakeWorker]:
     """Give a worker's stand-in that is announced and reads its lane."""
-    fake = FakeWorker(redis, deployment)
+    fake = FakeWorker(redis, audio, deployment)
     await fake.announce()
     blocking = connect(deployment.audio_url, timeout_s=None, max_connections=1)
     reader, stream, background = channel.Reader(blocking), fake.keys.lane(LANE), Background()
-    reader.add(stream, await channel.create(redis, stream))
+    reader.add(stream, await channel.create(audio, stream))
     background.start(fake.work(reader), name="fake worker")
     background.start(fake.sender.run(), name="fake worker's sender")
     yield fake

@@ -51,7 +51,7 @@ async def control(deployment: Deployment, **environment: str) -> AsyncIterator[P
 async def the_log(process: Process, message: str) -> dict[str, Any]:
     """Return the log line with this message."""
     assert process.stderr is not None
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         async for line in process.stderr:
             said = json.loads(line)
             if said["message"] == message:
@@ -60,7 +60,7 @@ async def the_log(process: Process, message: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", [signal.SIGTERM, signal.SIGINT])
-async def test_a_signal_ends_it_cleanly(deployment: Deployment, redis: Redis, name: signal.Signals) -> None:
+async def test_a_signal_ends_it_cleanly(deployment: Deployment, audio: Redis, name: signal.Signals) -> None:
     """Exit code 0, the development key's file gone, nothing of it in Redis."""
     async with control(replace(deployment, api_keys={}), **ENGINES) as process:
         url = (await the_log(process, "control serves"))["url"]
@@ -69,9 +69,9 @@ async def test_a_signal_ends_it_cleanly(deployment: Deployment, redis: Redis, na
         async with aiohttp.ClientSession() as http, http.get(f"{url}/healthz") as answer:
             assert answer.status == 200
         process.send_signal(name)
-        assert await asyncio.wait_for(process.wait(), 10) == 0
+        assert await asyncio.wait_for(process.wait(), 60) == 0
     assert not (deployment.home / "dev.json").exists()
-    assert await redis.keys("vb:inbox:*") == []
+    assert await audio.keys("vb:inbox:*") == []
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ async def test_a_start_that_fails_says_why_in_one_line(
 ) -> None:
     """Exit code 1 and the error's code, within seconds."""
     async with control(deployment, **environment) as process:
-        _, errors = await asyncio.wait_for(process.communicate(), 15)
+        _, errors = await asyncio.wait_for(process.communicate(), 60)
         assert process.returncode == 1
         assert errors.decode().strip().splitlines()[-1].endswith(f"(code: {code})")
         assert b"Traceback" not in errors
@@ -126,14 +126,14 @@ async def test_the_log_level_is_the_deployments(deployment: Deployment, level: s
         else:
             await _published(deployment)
         process.send_signal(signal.SIGTERM)
-        _, errors = await asyncio.wait_for(process.communicate(), 10)
+        _, errors = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 0
     assert bool(errors) == heard
 
 
 async def _published(deployment: Deployment) -> None:
     """Return once control has written its address."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while not (deployment.home / "dev.json").exists():  # noqa: ASYNC110 - no event reaches across processes
             await asyncio.sleep(0.02)
 

@@ -56,6 +56,26 @@ async def test_event_streams_are_limited_while_waiting_finds_room(api: Any, monk
     assert (answer.status, (await answer.json())["state"]) == (201, "ready")
 
 
+async def test_workers_and_queues_are_listed_for_operators(api: Any, worker: Any, redis: Redis) -> None:
+    """With their room; the broker here is the same Redis."""
+    found = (await (await api.send("GET", "/v1/workers")).json())["workers"]
+    assert [(it["id"], it["slots_total"], it["lanes"], it["health"]) for it in found] == [
+        ("w1", 10, {"0": 0}, {"mock": "degraded"})
+    ]
+    await redis.lpush(f"{worker.deployment.prefix}:agents", "a task")
+    answer = await (await api.send("GET", "/v1/queues")).json()
+    assert {it["name"]: it["waiting"] for it in answer["queues"]}["agents"] == 1
+    assert answer["dead_letters"] == 0
+
+
+async def test_a_worker_is_asked_to_leave_by_what_it_announces_itself_in(api: Any, worker: Any, redis: Redis) -> None:
+    """One that is not there is a 404, and nothing is written for it."""
+    assert (await api.send("POST", "/v1/workers/w1/drain")).status == 202
+    assert await redis.hget(worker.keys.worker("w1"), "relieve") == b"1"
+    assert (await api.send("POST", "/v1/workers/w2/drain")).status == 404
+    assert await redis.exists(worker.keys.worker("w2")) == 0
+
+
 async def test_a_made_up_event_id_is_refused(api: Any) -> None:
     """It names no event."""
     session = (await api.create())["id"]
@@ -92,10 +112,16 @@ async def test_audio_that_is_none_is_refused(
 
 
 async def test_providers_are_listed_with_what_they_can(api: Any) -> None:
-    """Names, capabilities, workers and room, as announced."""
-    listed = (await (await api.send("GET", "/v1/providers")).json())["providers"]
-    assert [(one["name"], one["workers"], one["slots_free"]) for one in listed] == [("mock", 1, 10), ("remote", 1, 10)]
+    """Names, capabilities, settings, health, workers and room; engines, too, and what is not installed."""
+    found = await (await api.send("GET", "/v1/providers")).json()
+    listed = found["providers"]
+    room = [(one["name"], one["workers"], one["slots_free"]) for one in listed]
+    assert room == [("mock", 1, 10), ("remote", 1, 10), ("rooms", 1, 10)]
     assert listed[0]["capabilities"]["transports"] == ["telephony", "websocket"]
+    health = [(one["health"], bool(one["config_schema"])) for one in listed]
+    assert health == [("degraded", True), ("unknown", True), ("unknown", True)]
+    [ear] = found["engines"]
+    assert (ear["role"], ear["name"], ear["installed"], ear["install"]) == ("stt", "ear", False, "pip install ear")
 
 
 async def test_a_changed_configuration_reaches_the_other_process(start: Any, until: Any) -> None:
@@ -238,6 +264,9 @@ async def test_the_description_is_valid_and_complete(api: Any) -> None:
     assert described == {(route.method, route.path) for route in ALL_ROUTES}
     answers = document["paths"]["/v1/sessions"]["post"]["responses"]
     assert {"201", "400", "401", "403", "404", "413", "415", "429", "500", "503"} <= set(answers)
+    answers = document["paths"]["/v1/records/{record_id}"]["get"]["responses"]
+    assert {"application/json", "audio/flac", "text/vtt"} <= set(answers["200"]["content"])
+    assert {"206", "416"} <= set(answers)
 
 
 async def test_unknown_paths_and_methods_are_problems_too(api: Any) -> None:

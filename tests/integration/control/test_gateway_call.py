@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from gateway_calls import START, TONE, a_call, closing, next_text
 
+from voicebackend.sealing import Seal
 from voicebackend.streams import Kind
 
 
@@ -36,11 +37,14 @@ async def test_audio_of_any_length_reaches_the_lane_whole_and_in_order(api: Any,
         assert max(len(frame.payload) for frame in frames) == 640
 
 
-async def test_keys_reach_the_worker(api: Any, worker: Any, until: Any) -> None:
-    """DTMF goes into the lane."""
+async def test_keys_reach_the_worker_sealed(api: Any, worker: Any, until: Any) -> None:
+    """DTMF goes into the lane, and only who knows the deployment's secret can read it there."""
     async with a_call(api) as (session, ws, _):
         await ws.send_json({"type": "dtmf", "digit": "#"})
-        await until(lambda: [f.json() for f in worker.heard(session, Kind.DTMF)] == [{"digit": "#"}])
+        await until(lambda: bool(worker.heard(session, Kind.DTMF)))
+        [told] = [frame.json() for frame in worker.heard(session, Kind.DTMF)]
+        assert list(told) == ["sealed"]
+        assert Seal(worker.deployment.token_secret, session).open(told["sealed"]) == "#"
 
 
 async def test_ended_is_the_last_word_and_the_socket_closes(api: Any, worker: Any) -> None:

@@ -25,7 +25,7 @@ async def test_agent_audio_and_events_come_in_order_and_no_faster_than_may_be(ap
             heard += message.data
         assert json.loads(message.data)["type"] == "audio_end"
         assert heard == TONE * 5
-        assert 0.7 < time.monotonic() - started < 5
+        assert 0.7 < time.monotonic() - started < 20
 
 
 async def test_the_worker_hears_how_much_was_played(api: Any, worker: Any, until: Any) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from gateway_calls import TONE, a_call
-from redis.asyncio import Redis
+from redis_roles import RedisRoles
 
 from voicebackend.streams import Kind
 
@@ -19,26 +19,27 @@ FRAME = 640
 
 
 @contextmanager
-def frozen(pid: int) -> Iterator[None]:
-    """Stop a process, and let it go on."""
-    os.kill(pid, signal.SIGSTOP)
+def frozen(pids: list[int]) -> Iterator[None]:
+    """Stop processes, and let them go on."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
     try:
         yield
     finally:
-        os.kill(pid, signal.SIGCONT)
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
 
 
 async def test_what_is_said_while_redis_hangs_arrives_once_and_in_order(
-    api: Any, worker: Any, redis: Redis, until: Any
+    api: Any, worker: Any, roles: RedisRoles, until: Any
 ) -> None:
     """Two seconds and a key, by their numbers, while the agent's audio goes on."""
-    pid = (await redis.info("server"))["process_id"]
     async with a_call(api) as (session, ws, _):
         worker.say(session, 1, TONE * 10)
         heard = len((await ws.receive(timeout=5)).data)
         await ws.send_bytes(bytes(FRAME))
         await until(lambda: len(worker.heard(session, Kind.AUDIO_IN)) == 1)
-        with frozen(pid):
+        with frozen(roles.audio_pids()):
             for number in range(1, 101):
                 await ws.send_bytes(bytes([number, 0]) * (FRAME // 2))
                 if number == 50:

@@ -42,6 +42,9 @@ async def refusal(ws: Any) -> tuple[str, int]:
         pytest.param({"type": "start"}, ("invalid_format", 4415), id="start without a rate"),
         pytest.param({"type": "start", "sample_rate": 16_000, "x": 1}, ("invalid_format", 4415), id="unknown field"),
         pytest.param({"type": "dance"}, ("invalid_format", 4415), id="unknown type"),
+        pytest.param(
+            '{"type":"start","sample_rate":8000,"sample_rate":16000}', ("invalid_format", 4415), id="a name twice"
+        ),
         pytest.param("x" * 9000, ("invalid_format", 4415), id="long text"),
     ],
 )
@@ -217,9 +220,12 @@ async def test_the_end_of_the_process_lets_callers_go_and_leaves_no_inbox(
             headers = {"Authorization": f"Bearer {serving.api_key}"}
             body = {"user_id": "u", "transport": "websocket", "agent": "a"}
             created = await (await http.post(f"{serving.url}/v1/sessions", json=body, headers=headers)).json()
-            protocols = ("voicebackend.v1", f"token.{created['token']}")
-            calling = await http.ws_connect(created["connect_url"], protocols=protocols)
-            greeting = await http.ws_connect(created["connect_url"], protocols=protocols)
+            another = await http.post(f"{serving.url}/v1/sessions/{created['id']}/token", headers=headers)
+            tokens = created["token"], (await another.json())["token"]  # the first's may be spent before the other's
+            calling, greeting = [
+                await http.ws_connect(created["connect_url"], protocols=("voicebackend.v1", f"token.{token}"))
+                for token in tokens
+            ]
             await calling.send_json(START)
             assert (await calling.receive_json(timeout=5))["type"] == "ready"
             leaving = [asyncio.create_task(refusal(ws)) for ws in (calling, greeting)]

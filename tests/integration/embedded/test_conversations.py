@@ -23,7 +23,11 @@ from voicebackend import (
     agent,
 )
 
-pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.own_redis("the embedded library starts its own"),
+]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -21,7 +21,7 @@ from voicebackend import (
 )
 from voicebackend.errors import AuthenticationFailed, RateLimitExceeded
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.own_redis("the embedded library starts its own")]
 
 
 class Hooks:

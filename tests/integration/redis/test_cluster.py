@@ -19,6 +19,8 @@ from voicebackend.keys import Keys
 from voicebackend.streams import Frame, Kind
 from worker.lease import Leases
 
+pytestmark = pytest.mark.own_redis("the servers themselves are tested")
+
 LANES = 12
 SESSION = "0" * 31 + "1"
 SLOT_COUNT = 16_384

@@ -11,6 +11,8 @@ from redis_servers import cluster_url, redis_cluster, redis_server
 from voicebackend.redis_check import warn_of_eviction
 from voicebackend.settings import Deployment
 
+pytestmark = pytest.mark.own_redis("the servers themselves are tested")
+
 
 async def test_a_role_that_evicts_keys_is_warned_about(caplog: pytest.LogCaptureFixture) -> None:
     """One line for the server, with its roles and policy; none for one that refuses writes instead."""

@@ -16,6 +16,8 @@ from voicebackend.publisher import CeleryPublisher
 from voicebackend.settings import Deployment
 from voicebackend.tasks import SESSIONS_EXPIRE, celery_settings
 
+pytestmark = pytest.mark.own_redis("the servers themselves are tested")
+
 FAILOVER_S = 15.0
 
 
@@ -50,6 +52,27 @@ async def test_clients_follow_the_master(group: SentinelGroup) -> None:
         await eventually(lambda: client.set("after", "2"))
         assert await eventually(lambda: wire.execute(("GET", "before"), ("GET", "after"))) == [b"1", b"2"]
         assert await asyncio.to_thread(group.master_port) == group.replica.port
+    finally:
+        await client.aclose()
+
+
+async def test_a_cancelled_write_ends_its_task(group: SentinelGroup) -> None:
+    """Whether it was writing or asking a Sentinel for the master: after a cancellation the next one connects anew."""
+    client = connect(group.url)
+
+    async def write_for_ever() -> None:
+        while True:
+            await client.pipeline(transaction=False).exists("nothing").execute()  # type: ignore[misc]  # async in this client
+
+    try:
+        for steps in range(12):
+            for _ in range(10):
+                task = asyncio.create_task(write_for_ever(), name="write")
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+                task.cancel()
+                done, _ = await asyncio.wait({task}, timeout=20)
+                assert done == {task}, f"after {steps} steps"
     finally:
         await client.aclose()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 import pytest
 from redis_servers import PERSISTENT, RedisProcess, redis_server
@@ -17,8 +18,19 @@ from voicebackend.streams import EntryId
 from worker import session_log
 from worker.session_log import SessionLog
 
+pytestmark = pytest.mark.own_redis("the servers themselves are tested")
+
 SESSION = "a" * 32
+LANE = 3
 SAID = Transcript(role="user", text="hello", final=True, turn=1)
+
+
+@dataclass
+class Held:
+    """The lane as its worker holds it."""
+
+    number: int = LANE
+    epoch: int = 5
 
 
 @asynccontextmanager
@@ -28,7 +40,7 @@ async def logged(*options: str) -> AsyncIterator[tuple[RedisProcess, SessionLog]
         client = connect(server.url, timeout_s=0.5)
         await client.xadd(Keys().session_log(SESSION), {"type": "session"})
         try:
-            yield server, SessionLog(client, Keys(), SESSION)
+            yield server, SessionLog(client, Keys(), SESSION, Held())
         finally:
             await client.aclose()
 
@@ -71,3 +83,35 @@ async def test_a_redis_that_stays_away_is_told_of(monkeypatch: pytest.MonkeyPatc
         server.kill()
         with pytest.raises(ConnectionFailed):
             await log.event(SAID)
+
+
+async def test_a_worker_that_slept_writes_nothing_into_a_session_that_another_has() -> None:
+    """Neither what it was about to write nor what it thinks of later; the new holder's words are there once."""
+    async with logged() as (server, log):
+        await log.event(SAID)
+        client = connect(server.url, timeout_s=0.5)
+        await client.hset(Keys().last_epoch(), str(LANE), 6)
+        await log.event(SAID.model_copy(update={"text": "late"}))
+        await SessionLog(client, Keys(), SESSION, Held(epoch=6)).event(SAID.model_copy(update={"text": "mine"}))
+
+        assert await said(log) == ["hello", "mine"]
+        await client.aclose()
+
+
+async def test_sensitive_mode_is_noted_for_who_opens_the_session_next() -> None:
+    """With the longest that it may last; only by who holds the lane; and no more once it is over."""
+    async with logged() as (server, log):
+        assert await log.masked_for() == 0
+        await log.masked(30.0, 2, {"attachment": 7, "audio_seq": 41})
+        assert 25 < await log.masked_for() <= 30
+        client = connect(server.url)
+        await client.hset(Keys().last_epoch(), str(LANE), "6")
+        await log.masked(0.0, 2, {})
+        assert await log.masked_for() > 0, "another worker holds the lane"
+        await client.hset(Keys().last_epoch(), str(LANE), "5")
+        await log.masked(0.0, 2, {"attachment": 7, "audio_seq": 90})
+        await client.aclose()
+        assert await log.masked_for() == 0
+        found = [entry for entry in await log.tail(EntryId()) if entry["type"] == "masked"]
+        assert [(entry["on"], entry["turn"], entry["audio_seq"]) for entry in found] == [(True, 2, 41), (False, 2, 90)]
+        assert found[0]["at"] <= found[1]["at"]

@@ -6,20 +6,17 @@ import asyncio
 import json
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
-from balancer import Balancer, balancer
-from chaos_agents import EFFECTS, story
-from deployment import Site, site
+from chaos_agents import story
 from gateway_calls import START, closing, next_text
+from two_gateways import two_gateways
 
 from providers.mock.tones import speak, spoken
 from voicebackend import BackendConfig, ConnectionState, SessionConfig, VoiceBackend, VoiceSession
-from voicebackend.cli.stack import free_port
 from voicebackend.events import Transcript
 
 RATE = 16_000
@@ -29,21 +26,6 @@ CONFIG = {
     "provider_config": {"decode": True, "seconds_per_character": LETTER_S},
     "max_concurrent_sessions": 50,
 }
-
-
-@asynccontextmanager
-async def two_gateways(folder: Path) -> AsyncIterator[tuple[Site, Balancer]]:
-    """Run them behind a balancer that prefers the first, ``control``; the other is ``control-2``."""
-    async with balancer() as balanced:
-        environment = {EFFECTS: str(folder / "effects"), "VOICEBACKEND_PUBLIC_URL": balanced.url}
-        async with site(CONFIG, workers=1, environment=environment) as running:
-            second = free_port()
-            await running.start("control-2", "control", VOICEBACKEND_PORT=str(second))
-            async with asyncio.timeout(30):
-                while not running.said("control-2", "control serves"):  # noqa: ASYNC110 - another process
-                    await asyncio.sleep(0.05)
-            balanced.backends = [int(running.url.rsplit(":", 1)[1]), second]
-            yield running, balanced
 
 
 async def say(session: VoiceSession, text: str) -> None:
@@ -96,7 +78,7 @@ async def test_callers_of_a_gateway_that_goes_find_the_other(tmp_path: Path, str
 
     Words may be lost, or heard twice, that were on their way: one when it said goodbye, some when it was killed.
     """
-    async with two_gateways(tmp_path) as (running, balanced):
+    async with two_gateways(CONFIG, tmp_path) as (running, balanced):
         config = BackendConfig(provider="mock")
         async with VoiceBackend(config, control_url=balanced.url, api_key=running.api_key) as backend:
             wanted = SessionConfig(user_id="u", transport="websocket", agent="story")
@@ -127,7 +109,7 @@ async def test_callers_of_a_gateway_that_goes_find_the_other(tmp_path: Path, str
 
 async def test_the_newest_socket_wins_on_another_gateway_too(tmp_path: Path) -> None:
     """A caller who comes back by the second gateway before the first has noticed: the first lets the old socket go."""
-    async with two_gateways(tmp_path) as (running, balanced), aiohttp.ClientSession() as http:
+    async with two_gateways(CONFIG, tmp_path) as (running, balanced), aiohttp.ClientSession() as http:
         headers = {"Authorization": f"Bearer {running.api_key}", "Prefer": "wait=10"}
         body = {"user_id": "u", "transport": "websocket", "agent": "story"}
         async with http.post(f"{running.url}/v1/sessions", json=body, headers=headers) as response:

@@ -46,6 +46,17 @@ def test_a_mask_is_refused_when_other_settings_change_with_it(settings: dict[str
     assert caught.value.details == {"field": "provider_config"}
 
 
+def test_settings_of_engines_are_masked_and_kept_like_the_providers() -> None:
+    """They hold keys, too."""
+    config = CONFIG.with_engine_settings({"stt/openai": {"api_key": "k"}})
+    shown = masked(plain(config))
+    assert shown["engine_settings"] == {"stt/openai": {"api_key": MASK}}
+    assert changed(config, shown) == config
+    with pytest.raises(InvalidConfig) as caught:
+        changed(config, {"engine_settings": {"stt/openai": {"api_key": MASK, "api_url": "https://elsewhere"}}})
+    assert caught.value.details == {"field": "engine_settings"}
+
+
 def test_secrets_in_lists_are_kept_too() -> None:
     """Masked one by one, put back together."""
     config = CONFIG.with_provider_config({"tokens": ["a", "b"]})

@@ -188,6 +188,17 @@ async def test_a_page_forgets_sessions_whose_record_is_gone(store: SessionStore,
     assert await redis.zcard(KEYS.sessions("acme")) == 3
 
 
+async def test_many_expired_sessions_in_a_row_do_not_end_the_list(store: SessionStore, redis: FakeAsyncRedis) -> None:
+    """A walk over all pages finds what comes after them."""
+    await store.create(a_record(1, created_at=1.0))
+    await redis.zadd(KEYS.sessions("acme"), {f"{number:032x}": float(number) for number in range(2, 30)})
+    assert [record.id for record in (await store.page("acme", limit=1)).sessions] == [f"{1:032x}"]
+    await store.create(a_record(99, created_at=99.0))
+    await redis.zadd(KEYS.sessions("acme"), {f"{number:032x}": float(number) for number in range(2, 60)})
+    page = await store.page("acme", limit=2)
+    assert page.cursor or len(page.sessions) == 2
+
+
 async def test_a_cursor_that_is_gone_is_refused(store: SessionStore) -> None:
     """A cursor of nothing does not silently start from the top."""
     with pytest.raises(InvalidConfig):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -108,6 +110,13 @@ async def test_what_the_hook_keeps_lives_as_long_as_it_says(shared: TaskContext)
         "tenant": "default",
         "user_id": "ada",
     }
+
+
+async def test_where_policies_are_the_hook_lengthens_nothing(shared: TaskContext) -> None:
+    """What they keep longer is in the store; Redis has it for an hour, as without a hook."""
+    shared.deployment = replace(shared.deployment, retention=Path("retention.yaml"))
+    left = await apply(shared, Hook(*BOTH))
+    assert await kept_s(shared, left) == pytest.approx((ENDED_TTL_S, ENDED_TTL_S), abs=2)
 
 
 async def test_each_class_of_data_is_kept_or_deleted_by_itself(shared: TaskContext) -> None:

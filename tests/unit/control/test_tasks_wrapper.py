@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +16,6 @@ from redis import Redis as SyncRedis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from control import context
-from control.celery import make_app
 from control.tasks.dead_letters import DeadLetter
 from control.tasks.wrapper import GaveUp, body_of, translated
 from voicebackend._redis import connect_sync
@@ -30,7 +30,8 @@ from voicebackend.errors import (
     VoiceBackendError,
 )
 from voicebackend.settings import Deployment
-from voicebackend.tasks import TASKS, Queue, Task
+from voicebackend.tasks import Queue, Task
+from voicebackend.tracing import inject
 
 TASK = Task(name="sessions.test", queue=Queue.SESSIONS, function=f"{__name__}:function", deadline_s=30, max_retries=2)
 
@@ -117,6 +118,33 @@ def test_a_task_that_was_tried_often_enough_is_given_up(monkeypatch: pytest.Monk
         "reason": "no answer",
         "attempts": "3",
     }
+
+
+@pytest.mark.parametrize("tells", [True, False], ids=["told", "telling fails"])
+def test_who_waits_for_a_task_is_told_when_it_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, dead_letters: Any, tells: bool
+) -> None:
+    """After its last try and not before; where that cannot be told there is its letter all the same."""
+    seen: list[Any] = []
+
+    def fail(**_: Any) -> None:
+        raise ConnectionFailed("redis", "no answer")
+
+    def gave_up(code: str, **arguments: Any) -> None:
+        seen.append((code, arguments))
+        if not tells:
+            raise ConnectionFailed("redis", "no answer")
+
+    functions = {"m:fail": fail, "m:gave_up": gave_up}
+    monkeypatch.setattr("control.tasks.wrapper.load", lambda target, field: functions[target])
+    body = body_of(replace(TASK, function="m:fail", gave_up="m:gave_up"))
+    with pytest.raises(Retry):
+        body(Running(), session_id="s1")
+    assert seen == []
+    with pytest.raises(GaveUp):
+        body(Running(retries=TASK.max_retries), session_id="s1")
+    assert seen == [("connection_failed", {"session_id": "s1"})]
+    assert len(dead_letters()) == 1
 
 
 @pytest.mark.parametrize("form", [lambda at: at, lambda at: at.isoformat()], ids=["datetime", "text"])
@@ -212,16 +240,46 @@ def test_a_letters_arguments_and_code_come_from_the_failure() -> None:
     assert (letter.code, letter.reason, letter.attempts) == (ErrorCode.TIMEOUT, "too slow", 4)
 
 
-def test_the_app_knows_every_task_its_queue_and_nothing_but_json(deployment: Deployment) -> None:
-    """Names come from the contracts."""
-    app = make_app(deployment)
-    assert set(TASKS) <= set(app.tasks)
-    assert {queue.name for queue in app.conf.task_queues} == set(Queue)
-    assert {name: route["queue"] for name, route in app.conf.task_routes.items()} == {
-        name: task.queue.value for name, task in TASKS.items()
-    }
-    assert app.conf.accept_content == ["json"]
-    assert {name: entry["schedule"] for name, entry in app.conf.beat_schedule.items()} == {
-        "sessions.expire": 5,
-        "sessions.queue": 1,
-    }
+class Figures:
+    """A metric that remembers."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[float, dict[str, str]]] = []
+
+    def record(self, value: float, labels: dict[str, str]) -> None:
+        """Take a figure."""
+        self.told.append((round(value, 1), labels))
+
+    add = record
+
+
+def test_how_long_a_task_waited_is_told_by_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody writes down when a task is published; its deadline is so many seconds later."""
+    waited = Figures()
+    monkeypatch.setattr("control.tasks.wrapper.queue_age_seconds", waited)
+    expires = datetime.now(UTC) + timedelta(seconds=TASK.deadline_s - 4)
+    run(monkeypatch, lambda: None, Running(expires=expires.isoformat()))
+    run(monkeypatch, lambda: None, Running())
+    ((told, labels), (unknown, _)) = waited.told
+    assert labels == {"queue": "sessions"}
+    assert 3.9 <= told < 10
+    assert unknown == 0
+
+
+def test_a_task_that_is_given_up_is_counted(monkeypatch: pytest.MonkeyPatch, dead_letters: Any) -> None:
+    """By name and code, so that somebody can be woken."""
+    given_up = Figures()
+    monkeypatch.setattr("control.tasks.wrapper.tasks_failed", given_up)
+    with pytest.raises(GaveUp):
+        run(monkeypatch, SessionNotFound("x"))
+    assert given_up.told == [(1, {"task": TASK.name, "error_code": "session_not_found"})]
+    assert len(dead_letters()) == 1
+
+
+def test_what_looks_for_work_every_second_makes_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it finds belongs to the trace of whom that concerns."""
+    seen: list[str] = []
+    monkeypatch.setattr("control.tasks.wrapper.load", lambda target, field: lambda: seen.append(inject()))
+    polled = Task(name="sessions.test", queue=Queue.SESSIONS, function="x:y", deadline_s=3, every_s=1)
+    body_of(polled)(Running())
+    assert seen == [""]

@@ -12,7 +12,8 @@ import jwt
 import pytest
 from fakeredis import FakeAsyncRedis
 
-from control.access.tokens import MAX_TOKEN_S, Audience, Claims, Tokens, TokenSigner, token_secret
+from control.access.tokens import MAX_TOKEN_S, Audience, Claims, Tokens, TokenSigner
+from voicebackend.deployment_secret import token_secret
 from voicebackend.errors import AuthenticationFailed
 from voicebackend.keys import Keys
 from voicebackend.settings import Deployment

@@ -22,6 +22,9 @@ SERVER = [
     events.Clear(turn=1),
     events.Pause(turn=1),
     events.Resume(turn=1),
+    events.Masked(seconds=30.0),
+    events.Swapped(swapped=True, provider="mock", lost=("history",)),
+    events.Swapped(swapped=False, provider="mock", error=ErrorCode.INVALID_CONFIG, message="m"),
     events.Error(code=ErrorCode.AGENT_ERROR, message="m"),
     events.Ended(reason="closed"),
 ]  # fmt: skip
@@ -74,7 +77,13 @@ def test_a_bad_message_names_its_field(text: str, field: str) -> None:
     assert caught.value.details == {"field": field}
 
 
-@pytest.mark.parametrize("text", ["", "{", "nul", "[" * 5000, '{"type": NaN', "x" * (MAX_TEXT_BYTES + 1), "\ud800"])
+TWICE = '{"type":"start","sample_rate":8000,"sample_rate":16000}'
+"""Either of them would do."""
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "nul", "[" * 5000, '{"type": NaN', TWICE, "x" * (MAX_TEXT_BYTES + 1), "\ud800"]
+)
 def test_what_is_not_json_or_too_long_is_refused(text: str) -> None:
     """No recursion, no surprise."""
     with pytest.raises(InvalidFormat):

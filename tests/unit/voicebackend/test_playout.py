@@ -116,6 +116,25 @@ def test_pause_holds_and_resume_goes_on_where_it_was() -> None:
     assert caller.audio_s() == pytest.approx(1.0)
 
 
+def test_a_telephone_plays_on_while_its_turn_is_paused_and_is_filled_again() -> None:
+    """What it had is heard, and said to be; it gets a whole cushion when the turn goes on, and that is not late."""
+    caller = Listener(Playout(RATE, stands_still=False))
+    caller.playout.push_audio(1, FRAME * 50)
+    caller.run(0.3)
+    before = caller.audio_s()
+    caller.playout.pause(1, "pause", caller.now)
+    caller.run(10)
+    assert (caller.audio_s(), caller.got[-1]) == (before, "pause")
+    assert caller.playout.ahead_s == 0
+    assert caller.playout.heard(caller.now)[-1].ms == pytest.approx(before * 1000)
+    caller.playout.resume(1, "resume", caller.now)
+    caller.drain()
+    assert caller.audio_s() - before == pytest.approx(AHEAD_S)
+    caller.run(2)
+    assert caller.audio_s() == pytest.approx(1.0)
+    assert caller.playout.late == 0
+
+
 def test_clearing_a_paused_turn_lets_the_next_one_play() -> None:
     """A barge-in that was meant ends the pause with the turn."""
     caller = listener()

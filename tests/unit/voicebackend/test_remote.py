@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from voicebackend.agents import HistoryEntry, Turn
+from voicebackend.client.local_agent import LocalAgent
+from voicebackend.digits import CollectDigits
 from voicebackend.errors import AgentError, AuthorizationFailed, InvalidConfig, InvalidFormat, OperationTimeout
 from voicebackend.hooks import (
     AudioProcessor,
@@ -38,6 +40,8 @@ TURN = Turn(
     metadata={"plan": "gold"},
 )
 
+ROOT = AuthResult(user_id="root", authorized=True, tenant="acme", metadata={"team": "a"})
+
 
 class Hook:
     """Every hook in one, telling what it was asked."""
@@ -51,10 +55,10 @@ class Hook:
     async def authenticate(self, token: str, metadata: Mapping[str, Any]) -> AuthResult:
         return AuthResult(user_id=token, authorized=True, tenant="acme", metadata=metadata)
 
-    async def authorize(self, user_id: str, operation: str) -> bool:
-        if operation == "forbidden":
+    async def authorize(self, principal: AuthResult, action: str, tenant: str) -> bool:
+        if action == "forbidden":
             raise AuthorizationFailed("authorize", "never")
-        return user_id == "root"
+        return (principal, tenant) == (ROOT, "acme")
 
     async def allow(self, key: str) -> bool:
         raise RuntimeError(f"the secret of {key}")
@@ -120,7 +124,7 @@ async def test_every_hook_answers_from_afar_with_its_own_types(objects: Objects,
     assert isinstance(telephony, TelephonyHook)
     expected = AuthResult(user_id="t", authorized=True, tenant="acme", metadata={"path": "/"})
     assert await auth.authenticate("t", {"path": "/"}) == expected
-    assert await auth.authorize("root", "sessions.get") is True
+    assert await auth.authorize(ROOT, "sessions.get", "acme") is True
     assert await limiter.wait("key") is None
     assert hook.waited == ["key"]
     assert await retention.should_retain("transcript", {"keep": "transcript"}) is True
@@ -153,6 +157,25 @@ async def test_an_agent_streams_from_any_event_loop(objects: Objects, remote: Re
     assert await asyncio.to_thread(asyncio.run, collect()) == expected
 
 
+async def test_an_agent_elsewhere_tells_of_its_tools_and_asks_for_keys(objects: Objects, remote: Remote) -> None:
+    """Its notes and requests come to the turn that it answers, and are no text."""
+
+    def function(turn: Turn) -> str:
+        with turn.tool("weather", {"city": "Bergen"}) as call:
+            call.result = "rain"
+        turn.collect_digits(max_digits=4)
+        return str(call.result)
+
+    agent = resolve(objects.register(LocalAgent(function, of_transcript=False)), field="agent", remote=remote)
+    notes: list[Any] = []
+    asked: list[CollectDigits] = []
+    assert [text async for text in agent(replace(TURN, notes=notes.append, keypad=asked.append))] == ["rain"]
+    assert [(note["name"], note["arguments"], note["result"]) for note in notes] == [
+        ("weather", {"city": "Bergen"}, "rain")
+    ]
+    assert [request.max_digits for request in asked] == [4]
+
+
 async def test_a_history_too_long_to_travel_loses_its_oldest_part(objects: Objects, remote: Remote) -> None:
     """The agent still answers; it has not forgotten what was said last."""
     agent = resolve(objects.register(Hook()), field="agent", remote=remote)
@@ -175,7 +198,7 @@ async def test_errors_keep_their_code_and_foreign_ones_their_secrets(objects: Ob
     """One of our errors arrives as itself; of any other exception only the type's name leaves the process."""
     at = objects.register(Hook())
     with pytest.raises(AuthorizationFailed, match="never"):
-        await resolve(at, field="auth_hook", remote=remote).authorize("u", "forbidden")
+        await resolve(at, field="auth_hook", remote=remote).authorize(ROOT, "forbidden", "acme")
     with pytest.raises(AgentError, match="RuntimeError") as caught:
         await resolve(at, field="rate_limiter", remote=remote).allow("k")
     assert "secret" not in str(caught.value)

@@ -75,9 +75,6 @@ def test_a_bad_session_names_its_field(data: dict[str, Any], field: str) -> None
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("memory_config", {"k": 1}),
-        ("orchestration_config", {"k": 1}),
-        ("rag_config", {"k": 1}),
         ("connection_url", "wss://x"),
     ],
 )
@@ -86,7 +83,31 @@ def test_what_would_be_ignored_is_refused(kind: type[Any], field: str, value: An
     asked = {"user_id": "u", "transport": "websocket"}
     with pytest.raises(InvalidConfig, match=f"{field}: not supported yet"):
         parse(kind, {**asked, field: value}, op="create_session")
-    assert parse(kind, {**asked, field: {} if isinstance(value, dict) else None}, op="create_session")
+    assert parse(kind, {**asked, field: None}, op="create_session")
+
+
+@pytest.mark.parametrize("kind", [SessionConfig, SessionRequest])
+@pytest.mark.parametrize(
+    ("field", "value", "why"),
+    [
+        ("memory_config", {"scope": "world"}, "scope: "),
+        ("memory_config", {"max_messages": -1}, "max_messages: "),
+        ("orchestration_config", {"events": ["lunch"]}, "events.0: "),
+        ("rag_config", {"k": 0}, "k: "),
+        ("rag_config", {"depth": 1}, "depth: "),
+    ],
+)
+def test_parts_are_checked_where_a_session_is_asked_for(kind: type[Any], field: str, value: Any, why: str) -> None:
+    """Each by its own fields, which the error names; what is right is taken."""
+    asked = {"user_id": "u", "transport": "websocket"}
+    with pytest.raises(InvalidConfig, match=f"{field}: {why}"):
+        parse(kind, {**asked, field: value}, op="create_session")
+    right = {
+        "memory_config": {"scope": "session"},
+        "orchestration_config": {"events": ["turn"]},
+        "rag_config": {"k": 9},
+    }
+    assert parse(kind, {**asked, **right}, op="create_session").rag_config == {"k": 9}
 
 
 def test_a_copy_shares_nothing() -> None:
@@ -112,6 +133,21 @@ def test_a_record_survives_redis() -> None:
     """Every field, as Redis gives it back: bytes."""
     raw = {name.encode(): value.encode() for name, value in record().to_fields().items()}
     assert SessionRecord.from_fields(raw) == record()
+
+
+def test_a_record_of_an_older_version_is_nobodys_in_traces() -> None:
+    """It has no pseudonym; all else is as it was, and spans about it have no user's id rather than an empty one."""
+    raw = {name.encode(): value.encode() for name, value in record().to_fields().items() if name != "pseudonym"}
+    found = SessionRecord.from_fields(raw)
+    assert found == record()
+    assert found.whose["user_id"] is None
+    assert found.view().pseudonym is None
+
+
+def test_what_spans_say_of_a_session_names_nobody() -> None:
+    """Whose it is, they say by a pseudonym."""
+    whose = {"session_id": "a" * 32, "user_id": "5ca1ab1e0ddba115", "pipeline_type": "s2s", "provider": "mock"}
+    assert record(user_id="ada", pseudonym="5ca1ab1e0ddba115").whose == whose
 
 
 @pytest.mark.parametrize("raw", [{}, {b"id": b"x"}, {b"id": b"x", b"state": b"asleep"}])

@@ -122,15 +122,35 @@ def _all(keys: Keys) -> set[str]:
         "worker": "w",
         "session": "s",
         "turn": 2,
+        "trunk": "main",
+        "call_id": "CA1",
+        "attempt": 1,
+        "idempotency": "i",
         "tenant": "t",
         "token_id": "j",
         "task_id": "k",
         "provider": "v",
         "role": "beat",
+        "id_": "i",
+        "event": "e",
+        "endpoint": "e",
+        "ticket": "x",
+        "signature": "s1",
+        "subject": "h",
+        "kind": "route",
+        "name": "n",
+        "route": "r",
+        "day": "2026-11-23",
+        "version": "1-a",
+        "deed": "d",
+        "key_id": "k1",
+        "address": "192.0.2.1",
+        "data_class": "audio",
+        "memory_key": "t:u",
     }
     found: set[str] = set()
     for name, method in inspect.getmembers(keys, inspect.ismethod):
-        if not name.startswith("_") and name != "permanent":
+        if not name.startswith("_") and name not in {"permanent", "lasting"}:
             made = method(*(examples[argument] for argument in inspect.signature(method).parameters))
             found |= {made} if isinstance(made, str) else set(made)
     return found

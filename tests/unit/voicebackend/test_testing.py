@@ -8,8 +8,10 @@ import inspect
 import pytest
 
 from voicebackend import BackendConfig, Health, SessionConfig, VoiceBackend, VoiceSession
+from voicebackend.consent import ConsentWord
 from voicebackend.errors import (
     ConnectionFailed,
+    InvalidConfig,
     SessionAlreadyActive,
     SessionLimitExceeded,
     SessionNotActive,
@@ -126,3 +128,20 @@ async def test_update_config_takes_a_config_that_is_complete() -> None:
 def test_percentiles_are_values_that_were_measured(values: list[float], percent: float, expected: float) -> None:
     """Nearest rank."""
     assert percentile(values, percent) == expected
+
+
+async def test_a_session_is_swapped_and_written_to() -> None:
+    """As the real one is: names are checked, and a text is answered."""
+    async with MockVoiceBackend() as backend, await backend.create_session(WANTED) as session:
+        assert [found["name"] for found in await backend.list_providers()] == ["mock"]
+        assert (await backend.swap_session(session.id, provider="other")).provider == "other"
+        with pytest.raises(InvalidConfig):
+            await session.swap()
+        with pytest.raises(InvalidConfig):
+            await session.transfer("+14155550199")
+        assert await session.consent(ConsentWord(classes=("audio",), text_version="1")) == {"audio": True}
+        await session.send_text("hello")
+        async for message in session.events():
+            if isinstance(message, Transcript) and message.role == "agent":
+                assert message.text == "You said: hello"
+                break

@@ -16,12 +16,19 @@ SESSION = "a" * 32
 class Ear:
     """Keeps what it is given."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, hears_again: bool = False) -> None:
+        self.hears_again = hears_again
         self.heard: list[bytes] = []
+        self.read: list[str] = []
+        self.needs_from = 1
+
+    def typed(self, text: str) -> None:
+        """Take what was typed."""
+        self.read.append(text)
 
     def push(self, pcm: bytes, *, again: bool = False) -> None:
         """Take audio."""
-        assert not again
+        assert not again or self.hears_again
         self.heard.append(pcm)
 
 
@@ -84,3 +91,19 @@ async def test_what_must_be_heard_again_is_not_forgotten_before_it_was() -> None
     frames.begin(cast(Any, ear))
     assert frames.place(1) == (EntryId(10, 0), 4)
     assert frames.place(2) == (EntryId(10, 0), 5)
+
+
+async def test_what_comes_between_two_pipelines_is_for_the_second() -> None:
+    """Text and audio that arrive while the first has stopped; audio it had not done with comes before that."""
+    frames, _, before = begun(SessionSnapshot(version=1))
+    frames.begin(cast(Any, before))
+    frames.deliver(audio(1, 1), EntryId(10, 0))
+    frames.hold()
+    frames.deliver(audio(2, 1), EntryId(11, 0))
+    frames.deliver(Frame(SESSION, Kind.TEXT, b"hello"), EntryId(12, 0))
+    after = Ear(hears_again=True)
+    frames.swap(cast(Any, after), 0)
+    assert (before.heard, before.read) == ([bytes([1, 1])], [])
+    assert (after.heard, after.read) == ([bytes([1, 1]), bytes([1, 2])], ["hello"])
+    frames.deliver(audio(3, 1), EntryId(13, 0))
+    assert after.heard[2:] == [bytes([1, 3])]

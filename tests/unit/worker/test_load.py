@@ -14,7 +14,7 @@ def test_a_process_that_just_started_takes_sessions() -> None:
     """What is not measured yet counts as in time: loading models is no load."""
     load = Load()
     load.add(0.2)
-    assert load.measure().admitting
+    assert load.measure(idle=False).admitting
 
 
 def test_one_late_wake_in_a_hundred_is_no_load() -> None:
@@ -30,15 +30,22 @@ def test_a_long_block_counts_as_all_the_wakes_that_it_left_out() -> None:
     load = Load()
     load.add(1.0)
     assert load.lag_ms > 300
-    assert not load.measure().admitting
+    assert not load.measure(idle=False).admitting
 
 
 def test_sessions_are_taken_again_only_well_below_where_that_ended() -> None:
     """Else it would flap."""
     load = Load()
     lags = (0.049, 0.045, 0.02, 0.08, 0.045, 0.031, 0.029, 0.045)
-    seen = [_settled(load, lag_s).measure().admitting for lag_s in lags]
+    seen = [_settled(load, lag_s).measure(idle=False).admitting for lag_s in lags]
     assert seen == [True, True, True, False, False, False, True, True]
+
+
+def test_who_has_no_session_takes_one_on_the_busiest_machine() -> None:
+    """What holds it up is not its own work; once it has one, it counts."""
+    load = _settled(Load(), 0.08)
+    assert load.measure(idle=True).admitting
+    assert not load.measure(idle=False).admitting
 
 
 def _settled(load: Load, lag_s: float) -> Load:
@@ -53,7 +60,7 @@ def test_cpu_is_what_was_used_since_the_last_look() -> None:
     until = time.process_time() + 0.05
     while time.process_time() < until:
         pass
-    assert load.measure().cpu > 0
+    assert load.measure(idle=False).cpu > 0
     assert rss_mb() > 1
 
 

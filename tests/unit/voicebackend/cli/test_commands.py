@@ -138,10 +138,13 @@ async def test_sessions_are_listed_for_people_and_programs(double: ControlDouble
 async def test_providers_are_listed_with_what_they_can_do(double: ControlDouble) -> None:
     """Transports, pipelines and free slots."""
     capabilities = {"transports": ["websocket"], "pipelines": ["stt_tts"], "uses_agent": False}
-    provider = {"name": "far", "capabilities": capabilities, "workers": 2, "slots_free": None}
-    double.problems = [web.json_response({"providers": [provider]})]
+    common = {"workers": 2, "installed": True, "install": None, "health": "degraded", "config_schema": {}}
+    provider = {**common, "name": "far", "capabilities": capabilities, "slots_free": None}
+    engine = {**common, "name": "ear", "role": "stt", "capabilities": {"remote": True}}
+    absent = {**engine, "name": "nose", "installed": False, "install": 'pip install "voicebackend[nose]"'}
+    double.problems = [web.json_response({"providers": [provider], "engines": [engine, absent]})]
     output = (await run(double, "providers")).output
-    for shown in ("far", "websocket", "its own", "unlimited"):
+    for shown in ("far", "websocket", "its own", "unlimited", "degraded", "ear", "at its vendor", "[nose]"):
         assert shown in output
 
 

@@ -89,12 +89,6 @@ def test_hook_objects_cannot_be_called_by_servers_elsewhere() -> None:
     VoiceBackend(CONFIG.with_rate_limiter("limits:Limiter"), control_url="http://x", api_key=KEY)
 
 
-def test_what_would_be_ignored_is_refused_for_servers_elsewhere_too() -> None:
-    """Before anything is done."""
-    with pytest.raises(InvalidConfig, match="chat_model: not supported yet"):
-        VoiceBackend(CONFIG.with_chat_model("models:Chat"), control_url="http://x", api_key=KEY)
-
-
 async def test_nothing_can_be_done_before_the_start() -> None:
     """Operations before ``start`` say so; health is unknown."""
     backend = VoiceBackend(CONFIG, control_url="http://x", api_key=KEY)

@@ -55,7 +55,8 @@ def test_what_is_sent_loads_again_as_the_same_configuration() -> None:
     [
         (CONFIG.with_rate_limiter(object()), "allow, wait"),
         (CONFIG.with_custom_processors([Limiter()]), "name, order, process"),
-        (CONFIG.with_chat_model(object()), "chat_model: give 'module:attr'"),
+        (CONFIG.with_multimodal_model(object()), "object is no function and no agent"),
+        (CONFIG.with_chat_model(object()), "object is no function and no agent"),
     ],
 )
 def test_an_object_that_cannot_be_called_is_refused(config: BackendConfig, words: str) -> None:
@@ -69,6 +70,21 @@ def test_an_object_that_cannot_be_called_is_refused(config: BackendConfig, words
     with pytest.raises(InvalidConfig, match=words):
         with_references(config.with_auth_hook("auth:Hook"), note)
     assert registered == []
+
+
+def test_a_part_is_registered_by_its_object() -> None:
+    """So that the same object is the same reference the next time; what is called is the part."""
+    registered: list[tuple[object, object]] = []
+
+    def note(target: object, part: object = None, **_: object) -> str:
+        registered.append((target, type(part).__name__))
+        return "remote:a:b"
+
+    def history(key: str) -> str:
+        return key
+
+    assert with_references(CONFIG.with_memory(history), note).memory == "remote:a:b"
+    assert registered == [(history, "MemoryPart")]
 
 
 def test_servers_elsewhere_take_names_only() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from s2s_harness import FRAME, call, in_virtual_time
 
+from providers.mock.tones import speak
+
 BALANCE = "Your balance is twenty dollars today."
 """37 characters: 1.85 s."""
 
@@ -34,20 +36,46 @@ async def test_words_over_the_model_cut_it_to_what_was_heard() -> None:
         it.model.hears("balance")
         it.model.speaks(BALANCE)
         await it.until(0.98)
-        it.model.tell("speech_started")
+        it.model.notice("speech_started")
         await it.until(1.2)
         assert it.gateway.kinds("pause", "resume", "clear") == ["pause"]
-        it.model.tell("user_text", text="no")
+        it.model.notice("user_text", text="no")
         await it.until(1.45)
         assert it.gateway.kinds("pause", "resume", "clear") == ["pause", "clear"]
         assert it.log.history()[1] == (1, "agent!", "Your balance is")
         assert it.gateway.played(1).startswith("Your balance is ")
         [played_ms] = it.model.interrupted
         assert 900 <= played_ms <= 1000
-        it.model.tell("user_text", text="no wait", final=True)
+        it.model.notice("user_text", text="no wait", final=True)
         it.model.speaks("Yes?")
         await it.until(3)
         assert it.log.history()[2:] == [(2, "user", "no wait"), (2, "agent", "Yes?")]
+
+
+@in_virtual_time
+async def test_words_that_a_model_tells_only_after_it_was_cut_off_are_noted() -> None:
+    """As heard of the turn that was cut off, before the caller's; sound alone has stopped it."""
+    async with call(barge_in={"max_hold": 0.4}) as it:
+        it.model.hears("balance")
+        it.model.notice("audio", pcm=speak(BALANCE, 16_000, 0.05))
+        await it.until(0.98)
+        it.model.notice("speech_started")
+        await it.until(1.6)
+        assert it.gateway.kinds("pause", "resume", "clear") == ["pause", "clear"]
+        assert it.log.history() == [(1, "user", "balance")]
+        it.model.notice("agent_heard", text="Your balance is")
+        it.model.notice("agent_heard", text=" ")
+        it.model.notice("speech_stopped")
+        it.model.notice("user_text", text="no wait", final=True)
+        it.model.speaks("Yes?")
+        await it.until(3)
+        assert it.log.history()[1:] == [
+            (1, "agent!", "Your balance is"),
+            (2, "user", "no wait"),
+            (2, "agent", "Yes?"),
+        ]
+        told = [e["turn"] for e in it.gateway.events if e["type"] == "transcript" and e["text"] == "Your balance is"]
+        assert told == [1]
 
 
 @in_virtual_time
@@ -57,10 +85,10 @@ async def test_a_backchannel_lets_the_model_go_on_where_it_stopped() -> None:
         it.model.hears("balance")
         it.model.speaks(BALANCE, done=False)
         await it.until(1)
-        it.model.tell("speech_started")
+        it.model.notice("speech_started")
         await it.until(1.3)
         it.model.speaks(" Goodbye.")
-        it.model.tell("user_text", text="mhm", final=True)
+        it.model.notice("user_text", text="mhm", final=True)
         await it.until(5)
         assert it.gateway.kinds("pause", "resume", "clear") == ["pause", "resume"]
         assert it.gateway.played(1) == BALANCE + " Goodbye."
@@ -75,8 +103,8 @@ async def test_a_sound_without_words_lets_the_model_go_on() -> None:
         it.model.hears("balance")
         it.model.speaks(BALANCE)
         await it.until(1)
-        it.model.tell("speech_started")
-        it.model.tell("speech_stopped")
+        it.model.notice("speech_started")
+        it.model.notice("speech_stopped")
         await it.until(6)
         assert it.gateway.kinds("pause", "resume", "clear") == ["pause", "resume"]
         assert it.gateway.played(1) == BALANCE
@@ -89,10 +117,10 @@ async def test_a_model_that_stops_by_itself_is_played_on_after_a_backchannel() -
         it.model.hears("balance")
         it.model.speaks(BALANCE[:24], done=False)
         await it.until(0.8)
-        it.model.tell("speech_started")
-        it.model.tell("turn_done")
+        it.model.notice("speech_started")
+        it.model.notice("turn_done")
         await it.until(1.2)
-        it.model.tell("user_text", text="okay", final=True)
+        it.model.notice("user_text", text="okay", final=True)
         await it.until(4)
         assert it.gateway.played(1) == BALANCE[:24]
         assert it.log.history()[1] == (1, "agent", BALANCE[:24].strip())
@@ -106,13 +134,13 @@ async def test_a_model_that_answers_before_it_tells_the_words_is_followed() -> N
         it.model.hears("balance")
         it.model.speaks(BALANCE)
         await it.until(1)
-        it.model.tell("speech_started")
-        it.model.tell("turn_done")
-        it.model.tell("speech_stopped")
+        it.model.notice("speech_started")
+        it.model.notice("turn_done")
+        it.model.notice("speech_stopped")
         await it.until(1.3)
         it.model.speaks("As you wish, then.")
         await it.until(1.6)
-        it.model.tell("user_text", text="stop that please", final=True)
+        it.model.notice("user_text", text="stop that please", final=True)
         await it.until(4)
         assert it.gateway.kinds("pause", "resume", "clear") == ["pause", "clear"]
         assert it.log.history()[1:] == [
@@ -158,12 +186,33 @@ async def test_what_was_on_its_way_when_the_model_was_stopped_is_not_heard() -> 
         it.model.hears("balance")
         it.model.speaks(BALANCE, done=False)
         await it.until(1)
-        it.model.tell("speech_started")
-        it.model.tell("user_text", text="no wait")
+        it.model.notice("speech_started")
+        it.model.notice("user_text", text="no wait")
         it.model.speaks(BALANCE, done=False)
         await it.until(1.5)
-        it.model.tell("user_text", text="no wait", final=True)
+        it.model.notice("user_text", text="no wait", final=True)
         it.model.speaks("Yes?")
         await it.until(4)
         assert it.gateway.played(2) == "Yes?"
         assert it.log.history()[1:] == [(1, "agent!", "Your balance is"), (2, "user", "no wait"), (2, "agent", "Yes?")]
+
+
+@in_virtual_time
+async def test_what_the_model_hears_says_and_bills_is_counted() -> None:
+    """Seconds both ways, and tokens as the vendor tells them, from one answer to the next."""
+    async with call() as it:
+        for _ in range(50):
+            it.pipeline.push(FRAME)
+        it.model.hears("what is my balance")
+        it.model.speaks(BALANCE)
+        await it.until(3)
+        it.model.notice("usage", usage={"input_tokens": 40.0})
+        it.model.notice("usage", usage={"input_tokens": 2.0, "output_tokens": 5.0})
+        await it.until(3.2)
+        ((_, counts),) = it.pipeline._parts.mouth.meter.totals["s2s"].items()
+        assert counts == {
+            "seconds_in": round(50 * len(FRAME) / 32_000, 3),
+            "seconds_out": 1.85,
+            "input_tokens": 42.0,
+            "output_tokens": 5.0,
+        }

@@ -98,7 +98,7 @@ async def test_a_slow_agent_is_bridged_by_a_filler() -> None:
     """Spoken by the model."""
 
     class SlowAgent(AgentDouble):
-        def ask(self, turn: int, transcript: str, *, speculative: bool = False) -> Asked:
+        def ask(self, turn: int, transcript: str, *, voice: bytes = b"", speculative: bool = False) -> Asked:
             return Slow(turn, transcript, ["At last."])
 
     class Slow(Asked):

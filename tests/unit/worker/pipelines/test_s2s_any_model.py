@@ -19,13 +19,13 @@ async def act(it: Call, chance: random.Random) -> None:
     """Do one thing, or let time pass."""
     match chance.choice(ACTS):
         case "started" | "stopped" as kind:
-            it.model.tell(f"speech_{kind}")
+            it.model.notice(f"speech_{kind}")
         case "partial" | "final" as kind:
-            it.model.tell("user_text", text=chance.choice(WORDS), final=kind == "final")
+            it.model.notice("user_text", text=chance.choice(WORDS), final=kind == "final")
         case "speaks":
             it.model.speaks(chance.choice(ANSWERS), done=chance.random() < 0.7)
         case "done":
-            it.model.tell("turn_done")
+            it.model.notice("turn_done")
         case "hold":
             it.pipeline.hold(True)
             await asyncio.sleep(0.5)
@@ -64,8 +64,8 @@ def test_any_model_leaves_a_call_that_goes_on(first: int, *, with_agent: bool) -
             async with call(agent=AgentDouble(*answers) if with_agent else None, greeting="Welcome.") as it:
                 for _ in range(chance.randint(3, 25)):
                     await act(it, chance)
-                it.model.tell("turn_done")
-                it.model.tell("speech_stopped")
+                it.model.notice("turn_done")
+                it.model.notice("speech_stopped")
                 await asyncio.sleep(200)
                 check(it)
                 it.model.hears("are you there")

@@ -27,6 +27,24 @@ async def test_greeting_and_prompts_are_spoken_by_the_model() -> None:
         assert [text for _, _, text in it.log.history()] == it.model.said
 
 
+@pytest.mark.parametrize("way", ["aclose", "abandon"])
+def test_the_model_is_hung_up_on_even_where_closing_is_cancelled(way: str) -> None:
+    """A session's time to close is over while its tasks end."""
+
+    @in_virtual_time
+    async def main() -> None:
+        async with call() as it:
+            await asyncio.sleep(0.1)
+            closing = asyncio.create_task(getattr(it.pipeline, way)(), name="closing")
+            await asyncio.sleep(0)
+            closing.cancel()
+            await asyncio.gather(closing, return_exceptions=True)
+            assert closing.cancelled()
+            assert it.model.closed
+
+    main()
+
+
 @in_virtual_time
 async def test_a_greeting_comes_before_what_the_model_has_begun_by_itself() -> None:
     """Each has its own words."""
@@ -48,7 +66,7 @@ async def test_the_late_end_of_an_answer_does_not_end_the_next() -> None:
         it.model.mute = True
         await it.until(2.5)
         assert it.model.said == ["Are you still there?"]
-        it.model.tell("turn_done")
+        it.model.notice("turn_done")
         it.model.speaks("Are you still there?")
         await it.until(5)
         assert it.gateway.played(3) == "Are you still there?"
@@ -123,7 +141,7 @@ async def test_a_model_that_hangs_up_ends_the_call_after_its_last_words() -> Non
 async def test_a_model_that_fails_ends_the_call() -> None:
     """With the code of a lost connection."""
     async with call() as it:
-        it.model.tell("error")
+        it.model.notice("error")
         with pytest.raises(ConnectionFailed):
             await it.pipeline.wait()
 
@@ -136,16 +154,16 @@ async def test_malformed_s2s_audio_is_mended_or_dropped() -> None:
         whole = Model()
         whole.speaks(BALANCE)
         pcm = b"".join(event.pcm for event in _events(whole) if event)
-        it.model.tell("agent_text", text=BALANCE, final=True)
+        it.model.notice("agent_text", text=BALANCE, final=True)
         for start in range(0, len(pcm), 777):
-            it.model.tell("audio", pcm=pcm[start : start + 777])
-            it.model.tell("audio")
-        it.model.tell("audio", pcm="no audio")
-        it.model.tell("audio", pcm=bytes(50_000_000))
-        it.model.tell("audio", pcm=b"\x01")
-        it.model.tell("turn_done")
-        it.model.tell("turn_done")
-        it.model.tell("something new")
+            it.model.notice("audio", pcm=pcm[start : start + 777])
+            it.model.notice("audio")
+        it.model.notice("audio", pcm="no audio")
+        it.model.notice("audio", pcm=bytes(50_000_000))
+        it.model.notice("audio", pcm=b"\x01")
+        it.model.notice("turn_done")
+        it.model.notice("turn_done")
+        it.model.notice("something new")
         await it.until(5)
         assert it.gateway.played(1) == BALANCE
         assert it.log.history()[1] == (1, "agent", BALANCE)
@@ -203,3 +221,13 @@ def test_no_engine_is_a_mistake_in_the_config() -> None:
 
 def _events(model: Model) -> list[S2sEvent | None]:
     return [model._events.get_nowait() for _ in range(model._events.qsize())]
+
+
+@in_virtual_time
+async def test_the_model_is_told_of_keys() -> None:
+    """In their order; one that it cannot be told of costs nothing else."""
+    async with call() as it:
+        for digit in "12E#":
+            it.pipeline.dtmf(digit)
+        await it.until(1)
+        assert it.model.pressed == ["1", "2", "#"]

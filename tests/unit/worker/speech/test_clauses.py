@@ -154,9 +154,9 @@ def test_text_without_any_mark_is_cut_at_a_space() -> None:
 
 def test_marks_without_words_do_not_hold_up_the_caller() -> None:
     """However many come at once."""
-    started = time.perf_counter()
+    started = time.process_time()
     texts(". " * 20_000)
-    assert time.perf_counter() - started < 5.0
+    assert time.process_time() - started < 5.0
 
 
 def test_what_cannot_be_interrupted_is_cut_off_from_what_is_around_it() -> None:

@@ -107,15 +107,15 @@ def test_every_word_is_mapped_to_what_is_spoken_for_it() -> None:
 
 def test_it_takes_no_time() -> None:
     """Well under a millisecond for a clause; the limit is for machines that are busy."""
-    started = time.perf_counter()
+    started = time.process_time()
     for _ in range(100):
         speakable(CLAUSE)
-    assert time.perf_counter() - started < 1.0
+    assert time.process_time() - started < 2.0
 
 
 def test_hostile_text_does_not_blow_up() -> None:
     """No pattern backtracks without end."""
-    started = time.perf_counter()
+    started = time.process_time()
     for part in ("<", "[", "1", "A-", "1-", "|--", "a.", "a@", "![a", "+1 ", "1/", "$", "x.com/", "`", " 0", "(1"):
         speakable((part * 300)[:300])
-    assert time.perf_counter() - started < 2.0
+    assert time.process_time() - started < 4.0

@@ -30,9 +30,14 @@ def test_a_child_is_worn_by_sessions_or_by_growth(
     assert worn(Pulse(phase=Phase.READY, sessions=sessions, rss_mb=rss_mb), READY, settings) == why
 
 
+def test_a_child_that_was_asked_to_end_is_replaced() -> None:
+    """Whatever it has done."""
+    assert worn(Pulse(phase=Phase.READY, relieved=True), READY, SupervisorSettings()) == "relieved"
+
+
 def test_a_pulse_is_read_as_it_was_written() -> None:
     """One line each."""
-    pulse = Pulse(phase=Phase.READY, sessions=3, rss_mb=99.5)
+    pulse = Pulse(phase=Phase.READY, sessions=3, rss_mb=99.5, relieved=True)
     assert pulse.encode().count(b"\n") == 1
     assert Pulse.decode(pulse.encode()) == pulse
 
