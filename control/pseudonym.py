@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from control.access.principal import OPERATOR
-from control.records.names import e164, meant
+from control.records.names import e164, is_somebody, meant
 from control.records.subjects import Subjects
-from control.telephony.routing.table import ANONYMOUS
 from voicebackend._redis import connect
 from voicebackend.deployment_secret import known_secret
 from voicebackend.errors import InvalidConfig, VoiceBackendError
@@ -42,7 +41,7 @@ class Pseudonyms:
 
         A telephone number is the same user however it is written, where it begins with ``+``.
         """
-        if user_id in {"", ANONYMOUS}:
+        if not is_somebody(user_id):
             return ""
         return self.subjects.of(tenant, e164(user_id) or user_id)[:DIGITS]
 

@@ -16,7 +16,7 @@ class MemoryConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     scope: Literal["user", "session"] = "user"
-    """Whose conversations: all of this ``user_id``, or this session's only."""
+    """Whose conversations: all of this ``user_id``, or this session's only, as of who withholds their number."""
     max_messages: Annotated[int, Field(ge=0, le=1000)] = 40
     """The latest remembered messages that the agent is given, 0 to 1000."""
     summarise: bool = False

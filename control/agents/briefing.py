@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from control.part_table import PartTable
+from control.records.names import is_somebody
 from voicebackend.agents import HistoryEntry, Message, Turn
 from voicebackend.errors import AgentError, VoiceBackendError
 from voicebackend.frameworks.messages import briefing, conversation
@@ -54,7 +55,8 @@ def _instructed_first(messages: Sequence[Message]) -> list[Message]:
 
 def memory_key(record: SessionRecord, config: MemoryConfig) -> str:
     """Return the key of what is remembered: nobody's but this caller's."""
-    return f"{record.tenant}:{record.user_id}" if config.scope == "user" else record.id
+    by_user = config.scope == "user" and is_somebody(record.user_id)
+    return f"{record.tenant}:{record.user_id}" if by_user else record.id
 
 
 async def _remembered(parts: PartTable, record: SessionRecord) -> list[Message]:

@@ -8,6 +8,7 @@ from functools import lru_cache
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat
 
+from control.telephony.routing.table import ANONYMOUS
 from voicebackend.errors import InvalidConfig
 from voicebackend.record import SessionRecord
 
@@ -43,6 +44,11 @@ def meant(text: str, region: str | None) -> str:
     if region and not number:
         raise InvalidConfig("subject", f"subject: no telephone number of {region}", details={"field": "subject"})
     return number or text
+
+
+def is_somebody(user_id: str) -> bool:
+    """Tell whether a user id says who it is: callers who withhold their number are strangers to each other."""
+    return user_id not in {"", ANONYMOUS}
 
 
 def names_of(record: SessionRecord) -> tuple[str, ...]:

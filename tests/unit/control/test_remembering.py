@@ -59,6 +59,19 @@ async def test_what_was_heard_is_remembered_and_retention_follows(deployment: De
     ]
 
 
+async def test_callers_who_withhold_their_number_are_not_remembered_as_one(deployment: Deployment) -> None:
+    """What one of them said is known by the session, and nobody who calls later is told it."""
+    store = InMemoryStore()
+    async with task_context(deployment, memory=store) as shared:
+        users = enumerate(("anonymous", "anonymous", ""), 1)
+        sessions = [await held(shared, number=number, user_id=user) for number, user in users]
+        for session in sessions:
+            await _remember(shared, session)
+    assert [len(await MemoryPart(store).read(session, 10)) for session in sessions] == [3, 3, 3]
+    assert await MemoryPart(store).read("default:anonymous", 10) == []
+    assert await MemoryPart(store).read("default:", 10) == []
+
+
 async def test_what_is_old_is_summed_up_by_the_chat_model(deployment: Deployment) -> None:
     """The latest messages stay as they were said."""
     store, model = InMemoryStore(), FakeListChatModel(responses=["Ada called."])
