@@ -24,6 +24,8 @@ ENDED_TTL_S = 3600
 """Seconds that they live after its end, unless the retention hook says otherwise."""
 RESUME_S = 20.0
 """Seconds for which a session waits for its caller to come back."""
+WITHHELD = "anonymous"
+"""The user id of callers who withhold their number: strangers to each other."""
 LOG_FIELD = b"e"
 """The one field of a log entry: JSON with ``type``."""
 LOG_MAX_ENTRIES = 10_000

@@ -24,9 +24,9 @@ from control.telephony.live_calls import Full, LiveCall
 from control.telephony.routing.decision import Choice
 from control.telephony.routing.numbers import normalised
 from control.telephony.routing.snapshot import Snapshot
-from control.telephony.routing.table import ANONYMOUS
 from control.telephony.switchboard import Line
 from voicebackend.errors import ErrorCode, SessionLimitExceeded, VoiceBackendError
+from voicebackend.record import WITHHELD
 from voicebackend.session import SessionRequest, Transport
 from voicebackend.telemetry import telephone_calls
 
@@ -172,7 +172,7 @@ class _Placing:
         principal = Principal(user_id=f"trunk:{self._line.name}", tenant=self._line.tenant)
         number = normalised(self._incoming.caller, self._routes.table.defaults.region).e164
         request = SessionRequest(
-            user_id=number or ANONYMOUS,
+            user_id=number or WITHHELD,
             transport=Transport.TELEPHONY,
             provider=choice.provider,
             agent=choice.agent or None,

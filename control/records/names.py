@@ -8,9 +8,8 @@ from functools import lru_cache
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat
 
-from control.telephony.routing.table import ANONYMOUS
 from voicebackend.errors import InvalidConfig
-from voicebackend.record import SessionRecord
+from voicebackend.record import WITHHELD, SessionRecord
 
 _WRITTEN = re.compile(r"(?:tel:|sips?:)?(\+?[\d\s().\-/\u2010-\u2015\u00a0]{3,40})(?:[@;].*)?", re.IGNORECASE)
 KNOWN = 4096
@@ -48,7 +47,7 @@ def meant(text: str, region: str | None) -> str:
 
 def is_somebody(user_id: str) -> bool:
     """Tell whether a user id says who it is: callers who withhold their number are strangers to each other."""
-    return user_id not in {"", ANONYMOUS}
+    return user_id not in {"", WITHHELD}
 
 
 def names_of(record: SessionRecord) -> tuple[str, ...]:
