@@ -164,6 +164,12 @@ def resample(pcm: bytes, source_rate: int, target_rate: int) -> bytes:
     return out[delay * SAMPLE_BYTES : (delay + wanted) * SAMPLE_BYTES]
 
 
+def whole_samples(data: bytes) -> tuple[bytes, bytes]:
+    """Return the PCM that is there, and the half of a sample that waits for its other half, if any."""
+    size = len(data) - len(data) % SAMPLE_BYTES
+    return data[:size], data[size:]
+
+
 def to_samples(pcm: bytes) -> Samples:
     """View PCM as int16 samples."""
     if len(pcm) % SAMPLE_BYTES:

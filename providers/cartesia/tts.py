@@ -13,7 +13,7 @@ from providers.cartesia.contexts import MAX_AHEAD_S, Context
 from providers.cartesia.tts_codec import PATH, Told, WordClock, speech_request
 from providers.cartesia.vendor import CartesiaEngine
 from providers.engines.pool import opened
-from voicebackend.audio import SAMPLE_BYTES
+from voicebackend.audio import SAMPLE_BYTES, whole_samples
 from voicebackend.errors import ConnectionTimeout, InvalidFormat
 from voicebackend.interfaces import TextToSpeech, WordTime
 
@@ -65,7 +65,7 @@ class CartesiaTts(CartesiaEngine[CartesiaTtsConfig], TextToSpeech):
             while not (told := await _next(context, wait_s)).done:
                 for word in told.words:
                     yield clock.after_last(word)
-                whole, odd = _whole(odd + told.pcm)
+                whole, odd = whole_samples(odd + told.pcm)
                 if whole:
                     yield whole
                 wait_s = self.settings.idle_timeout.total_seconds()
@@ -77,9 +77,3 @@ async def _next(context: Context, seconds: float) -> Told:
             return await context.next()
     except TimeoutError:
         raise ConnectionTimeout("cartesia.tts", "speech did not come in time") from None
-
-
-def _whole(pcm: bytes) -> tuple[bytes, bytes]:
-    """Return whole samples, and what is left of the last."""
-    size = len(pcm) - len(pcm) % SAMPLE_BYTES
-    return pcm[:size], pcm[size:]

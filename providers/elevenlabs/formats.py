@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from voicebackend.audio import MAX_RATE, MIN_RATE, PIPELINE_RATE, SAMPLE_BYTES, Resampler
+from voicebackend.audio import MAX_RATE, MIN_RATE, PIPELINE_RATE, Resampler, whole_samples
 from voicebackend.codecs.codec import Encoding
 from voicebackend.codecs.g711 import G711
 from voicebackend.errors import InvalidConfig
@@ -64,10 +64,8 @@ class Downlink:
         """Convert what came; a sample that is cut in two is put together with what comes next."""
         if self._g711 is not None:
             return self._resampler.process(self._g711.decode(audio))
-        audio = self._odd + audio
-        whole = len(audio) - len(audio) % SAMPLE_BYTES
-        self._odd = audio[whole:]
-        return self._resampler.process(audio[:whole])
+        whole, self._odd = whole_samples(self._odd + audio)
+        return self._resampler.process(whole)
 
     def flush(self) -> bytes:
         """Return what is still on its way at the end of an answer."""

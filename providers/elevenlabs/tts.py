@@ -9,7 +9,7 @@ from providers.elevenlabs.config import ElevenLabsTtsConfig
 from providers.elevenlabs.speech_codec import Lines, Piece, body_of, path_of
 from providers.elevenlabs.vendor import NAME, ElevenLabsEngine
 from providers.elevenlabs.words import WordClock
-from voicebackend.audio import SAMPLE_BYTES
+from voicebackend.audio import whole_samples
 from voicebackend.errors import InvalidFormat
 from voicebackend.interfaces import TextToSpeech, WordTime
 
@@ -48,11 +48,9 @@ class ElevenLabsTts(ElevenLabsEngine, TextToSpeech):
             async for piece in pieces:
                 for word in clock.push(piece.letters) if piece.letters else ():
                     yield word
-                pcm = odd + piece.audio
-                whole = len(pcm) - len(pcm) % SAMPLE_BYTES
-                odd = pcm[whole:]
+                whole, odd = whole_samples(odd + piece.audio)
                 if whole:
-                    yield pcm[:whole]
+                    yield whole
 
     async def _pieces(self, text: str) -> AsyncGenerator[Piece, None]:
         config = self.settings

@@ -9,7 +9,7 @@ from typing import Any
 from providers.openai import codec
 from providers.openai.answers import Answer, Answers, Told
 from providers.openai.codec import Message
-from voicebackend.audio import SAMPLE_BYTES
+from voicebackend.audio import whole_samples
 from voicebackend.errors import ConnectionFailed
 from voicebackend.interfaces import S2sEvent
 
@@ -124,9 +124,8 @@ class Dialogue:
         return found
 
     def _sound(self, answer: Answer, item: str, pcm: bytes) -> list[Told]:
-        data = answer.odd.get(item, b"") + pcm
-        whole = len(data) - len(data) % SAMPLE_BYTES
-        pcm, answer.odd = data[:whole], {item: data[whole:]}
+        pcm, odd = whole_samples(answer.odd.get(item, b"") + pcm)
+        answer.odd = {item: odd}
         if answer.ended or not pcm:
             return []
         answer.items[item] = answer.items.get(item, 0) + len(pcm)

@@ -10,7 +10,7 @@ from typing import Any
 from providers.openai.config import OpenAiTtsConfig
 from providers.openai.engine import OpenAiEngine
 from providers.remote.api import RemoteApi
-from voicebackend.audio import SAMPLE_BYTES
+from voicebackend.audio import whole_samples
 from voicebackend.interfaces import TextToSpeech, WordTime
 
 _LONGEST = 4_000
@@ -42,9 +42,7 @@ async def speech(api: RemoteApi, text: str, settings: dict[str, Any]) -> AsyncGe
         async with api.stream("speak", "POST", "/audio/speech", body=body, binary=True) as pieces:
             odd = b""
             async for piece in pieces:
-                data = odd + piece
-                whole = len(data) - len(data) % SAMPLE_BYTES
-                pcm, odd = data[:whole], data[whole:]
+                pcm, odd = whole_samples(odd + piece)
                 if pcm:
                     yield pcm
 

@@ -14,7 +14,7 @@ from providers.vapi.assistant import Assistant, State
 from providers.vapi.caller import Caller
 from voicebackend._background import Background
 from voicebackend.agents import HistoryEntry
-from voicebackend.audio import FRAME_MS, PIPELINE_RATE, SAMPLE_BYTES, AudioFormat, Resampler
+from voicebackend.audio import FRAME_MS, PIPELINE_RATE, AudioFormat, Resampler, whole_samples
 from voicebackend.errors import PipelineError, VoiceBackendError
 from voicebackend.interfaces import S2sEvent, S2sStream
 
@@ -166,7 +166,5 @@ class VapiStream(S2sStream):
 
     def _whole(self, pcm: bytes) -> bytes:
         """Return whole samples; half of one waits for the other."""
-        data = self._odd + pcm
-        size = len(data) - len(data) % SAMPLE_BYTES
-        self._odd = data[size:]
-        return data[:size]
+        whole, self._odd = whole_samples(self._odd + pcm)
+        return whole

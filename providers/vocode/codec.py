@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from voicebackend.audio import MAX_RATE, MIN_RATE, PIPELINE_RATE, SAMPLE_BYTES, AudioFormat
+from voicebackend.audio import MAX_RATE, MIN_RATE, PIPELINE_RATE, SAMPLE_BYTES, AudioFormat, whole_samples
 from voicebackend.errors import InvalidFormat
 
 SILENCE = "<silence>"
@@ -104,7 +104,7 @@ def speech(data: bytes) -> Speech:
 
     """
     if data[:4] != b"RIFF" or data[8:_RIFF_BYTES] != b"WAVE":
-        return Speech(_whole(data))
+        return Speech(whole_samples(data)[0])
     rate, at = None, _RIFF_BYTES
     while at + _CHUNK.size <= len(data):
         name, size = _CHUNK.unpack_from(data, at)
@@ -112,7 +112,7 @@ def speech(data: bytes) -> Speech:
         if name == b"fmt ":
             rate = _rate(data[at : at + size])
         elif name == b"data" and rate is not None:
-            return Speech(_whole(data[at : at + size]), rate)
+            return Speech(whole_samples(data[at : at + size])[0], rate)
         at += size + size % 2
     raise InvalidFormat("vocode", "a piece of audio is no whole WAV file")
 
@@ -129,10 +129,6 @@ def _rate(form: bytes) -> int:
         if (kind, channels, bits) == (_PCM, 1, 8 * SAMPLE_BYTES) and MIN_RATE <= rate <= MAX_RATE:
             return int(rate)
     raise InvalidFormat("vocode", "audio must be 16-bit mono PCM, 8 to 48 kHz")
-
-
-def _whole(pcm: bytes) -> bytes:
-    return pcm[: len(pcm) - len(pcm) % SAMPLE_BYTES]
 
 
 def _decoded(data: str) -> bytes:

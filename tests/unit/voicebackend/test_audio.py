@@ -18,6 +18,7 @@ from voicebackend.audio import (
     to_floats,
     to_pcm,
     to_samples,
+    whole_samples,
 )
 from voicebackend.errors import InvalidFormat
 
@@ -36,6 +37,18 @@ def test_cutting_loses_nothing_and_keeps_the_odd_byte(pieces: list[bytes]) -> No
     assert all(len(frame) == 640 for frame in frames)
     whole, out = b"".join(pieces), b"".join(frames) + cutter.flush()
     assert out == whole[: len(whole) // 2 * 2]
+
+
+@given(st.lists(st.binary(max_size=9), max_size=20))
+def test_half_samples_wait_for_their_other_half(pieces: list[bytes]) -> None:
+    """Whole samples come of each piece, and together they are the input, up to half a sample."""
+    found, odd = [], b""
+    for piece in pieces:
+        whole, odd = whole_samples(odd + piece)
+        found.append(whole)
+    assert all(len(whole) % 2 == 0 for whole in found)
+    assert b"".join(found) + odd == b"".join(pieces)
+    assert len(odd) < 2
 
 
 @pytest.mark.parametrize(
