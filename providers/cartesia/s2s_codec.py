@@ -12,10 +12,13 @@ from typing import Any
 from urllib.parse import quote
 
 from providers.cartesia.config import CartesiaAgentConfig
-from providers.cartesia.vendor import audio_of
+from providers.cartesia.vendor import audio_of, word_of
 from voicebackend.agents import HistoryEntry
+from voicebackend.audio import whole_samples
 from voicebackend.interfaces import S2sEvent
 
+MAX_SAID = 8_000
+"""Characters of a caller's turn that are told while it is under way."""
 MAX_HISTORY = 8_000
 """Characters of what was said before that an agent is told, the last of it."""
 _SPEAKERS: Mapping[str, str] = {"user": "Caller", "agent": "Agent"}
@@ -73,14 +76,16 @@ class AgentTurns:
         self._told = False
         """Text of the turn under way has come."""
         self._heard = ""
-        self._takes: dict[tuple[Any, Any], Callable[[dict[str, Any]], list[S2sEvent]]] = {
+        self._odd = b""
+        """Half of a sample, whose other half comes next."""
+        self._takes: dict[tuple[str, str], Callable[[dict[str, Any]], list[S2sEvent]]] = {
             ("turn_started", "user"): self._caller_begins,
             ("turn_output_text_delta", "user"): self._caller_speaks,
             ("turn_ended", "user"): self._caller_ends,
             ("turn_started", "assistant"): self._begin,
             ("turn_output_text_delta", "assistant"): self._tell,
-            ("audio_output", None): self._sound,
-            ("audio_output_clear", None): self._clear,
+            ("audio_output", ""): self._sound,
+            ("audio_output_clear", ""): self._clear,
             ("turn_ended", "assistant"): self._finish,
         }
 
@@ -100,7 +105,7 @@ class AgentTurns:
             InvalidFormat: it cannot be what it says.
 
         """
-        take = self._takes.get((message.get("type"), message.get("role")))
+        take = self._takes.get((word_of(message, "type"), word_of(message, "role")))
         return [] if take is None else take(message)
 
     def _caller_begins(self, _: dict[str, Any]) -> list[S2sEvent]:
@@ -109,7 +114,7 @@ class AgentTurns:
         return [*ended, S2sEvent(kind="speech_started")]
 
     def _caller_speaks(self, message: dict[str, Any]) -> list[S2sEvent]:
-        self._heard += _text(message)
+        self._heard = (self._heard + _text(message))[:MAX_SAID]
         return [S2sEvent(kind="user_text", text=self._heard)]
 
     def _caller_ends(self, message: dict[str, Any]) -> list[S2sEvent]:
@@ -126,7 +131,8 @@ class AgentTurns:
         return self._speak(S2sEvent(kind="agent_text", text=_text(message)))
 
     def _sound(self, message: dict[str, Any]) -> list[S2sEvent]:
-        return self._speak(S2sEvent(kind="audio", pcm=audio_of(message.get("audio"), "agent")))
+        pcm, self._odd = whole_samples(self._odd + audio_of(message.get("audio"), "agent"))
+        return self._speak(S2sEvent(kind="audio", pcm=pcm))
 
     def _clear(self, _: dict[str, Any]) -> list[S2sEvent]:
         return self._end(cut=True)
@@ -150,11 +156,10 @@ class AgentTurns:
 
     def _end(self, *, cut: bool = False) -> list[S2sEvent]:
         """End the turn under way; with ``cut``, what still comes of it is dropped."""
-        turn, self._turn = self._turn, None
+        turn, self._turn, self._odd = self._turn, None, b""
         self._dropping = self._dropping or cut
         return [] if turn is None else [S2sEvent(kind="turn_done")]
 
 
 def _text(message: dict[str, Any]) -> str:
-    found = message.get("text")
-    return found if isinstance(found, str) else ""
+    return word_of(message, "text")

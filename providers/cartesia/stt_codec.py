@@ -16,6 +16,8 @@ from voicebackend.interfaces import Recognition
 
 PATH = "/stt/websocket"
 FINALIZE = "finalize"
+MAX_TEXT = 20_000
+"""Characters of an utterance that are kept."""
 
 
 def path(config: CartesiaSttConfig) -> str:
@@ -106,7 +108,7 @@ class Utterances:
         if not isinstance(text, str):
             return None
         if message.get("is_final") is True:
-            self._final, self._interim = self._final + text, ""
+            self._final, self._interim = (self._final + text)[:MAX_TEXT], ""
         else:
-            self._interim = text
+            self._interim = text[:MAX_TEXT]
         return Recognition(text=self.text, final=False) if self.text != before else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
 from providers.cartesia.config import CartesiaConfig
@@ -75,6 +75,12 @@ async def messages(socket: RemoteSocket) -> AsyncIterator[dict[str, Any]]:
         if isinstance(message, bytes):
             raise InvalidFormat(NAME, "a message is no text")
         yield message
+
+
+def word_of(message: Mapping[str, Any], field: str) -> str:
+    """Return a field's text; empty if it has none."""
+    found = message.get(field)
+    return found if isinstance(found, str) else ""
 
 
 def audio_of(data: object, op: str) -> bytes:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-import json
 import wave
 from collections.abc import Mapping
 from typing import Any
 
 from providers.openai.config import OpenAiSttConfig
+from providers.remote.vendor_json import read_json
 from voicebackend.audio import PIPELINE_RATE, SAMPLE_BYTES
 from voicebackend.errors import InvalidFormat
 
@@ -98,7 +98,7 @@ class TranscriptReader:
 
 def _object(data: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(data)
+        found = read_json(data.decode())
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from providers.pipecat.schema import decode_error, frame_class
+from providers.remote.vendor_json import read_json
 from voicebackend.audio import SAMPLE_BYTES, to_pcm, to_samples
 from voicebackend.errors import InvalidFormat
 
@@ -107,7 +108,7 @@ def _audio(audio: Any) -> Audio:
 def _rtvi(text: str) -> Rtvi | None:
     """Return an RTVI message, None for what an application sends in a way of its own."""
     try:
-        told = json.loads(text)
+        told = read_json(text)
     except (ValueError, RecursionError):
         raise InvalidFormat(_OP, "a message is no JSON") from None
     if not isinstance(told, dict) or told.get("label") != RTVI_LABEL or not isinstance(told.get("type"), str):

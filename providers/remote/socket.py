@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from providers.remote.vendor_json import read_json
 from voicebackend.errors import ConnectionFailed, ConnectionTimeout, InvalidFormat
 from voicebackend.statuses import NORMAL, from_close
 
@@ -91,7 +92,7 @@ class RemoteSocket:
     def parsed(self, text: str) -> dict[str, Any]:
         """Return a JSON object."""
         try:
-            found = json.loads(text)
+            found = read_json(text)
         except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import audio_targets
+import cartesia_targets
 import openai_targets
 import settings_targets
 import telephony_targets
@@ -14,6 +15,7 @@ TARGETS: dict[str, Target] = {
     for target in (
         *wire_targets.TARGETS,
         *openai_targets.TARGETS,
+        *cartesia_targets.TARGETS,
         *telephony_targets.TARGETS,
         *audio_targets.TARGETS,
         *settings_targets.TARGETS,

@@ -65,6 +65,7 @@ def vendors() -> Iterator[Seed]:
         b'{"type":"error","context_id":"c1","status_code":402,"title":"t","error_code":"x"}',
     )
     yield from _openai()
+    yield from _cartesia()
 
 
 def _openai() -> Iterator[Seed]:
@@ -98,3 +99,29 @@ def _openai() -> Iterator[Seed]:
     streamed = "".join(f"event: {one['type']}\ndata: {json.dumps(one)}\n\n" for one in deltas)
     yield "openai-transcript", "streamed", streamed.encode() + b"data: [DONE]\n\n"
     yield "openai-transcript", "whole", b'{\n "text": "Hello."\n}'
+
+
+def _cartesia() -> Iterator[Seed]:
+    """An agent that greets, hears and is interrupted; an ear that is asked twice, and one that fails."""
+    sound: dict[str, object] = {"type": "audio_output", "audio": b64encode(TONE[:33]).decode()}
+    call: list[dict[str, object]] = [
+        {"type": "turn_started", "turn": 1, "role": "assistant", "start_time": 0.0},
+        {"type": "turn_output_text_delta", "turn": 1, "role": "assistant", "text": "Hello."},
+        sound,
+        sound,
+        {"type": "turn_started", "turn": 2, "role": "user", "start_time": 0.5},
+        {"type": "turn_output_text_delta", "turn": 2, "role": "user", "text": "Hi"},
+        {"type": "audio_output_clear"},
+        {"type": "turn_ended", "turn": 1, "role": "assistant", "text": "Hello.", "interrupted": True},
+        {"type": "turn_ended", "turn": 2, "role": "user", "text": "Hi there.", "interrupted": False},
+        {"type": "client_tool_call", "tool_call_id": "t1", "expects_response": True},
+    ]
+    words = {"type": "transcript", "text": " good day", "is_final": True}
+    utterance = [{**words, "is_final": False}, words, {"type": "flush_done"}, words, {"type": "flush_done"}]
+    failed = {"type": "error", "status_code": 429, "error_code": "quota_exceeded"}
+    for target, name, said in (
+        ("cartesia-agent", "call", call),
+        ("cartesia-ear", "utterances", utterance),
+        ("cartesia-ear", "failed", [words, failed]),
+    ):
+        yield target, name, b"\n".join(json.dumps(one).encode() for one in said)

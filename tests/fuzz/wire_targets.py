@@ -15,7 +15,6 @@ from target import Target, fields
 from control.access.links import LinkSigner
 from control.access.tokens import Audience, TokenSigner
 from control.webhooks.livekit import Credentials, verified
-from providers.cartesia import tts_codec
 from providers.elevenlabs import codec as elevenlabs
 from providers.elevenlabs import speech_codec
 from providers.pipecat import codec as pipecat
@@ -128,7 +127,7 @@ def pipecat_frame(data: bytes) -> None:
         assert 8_000 <= found.sample_rate <= 48_000
 
 
-def _of_object(read: Callable[[dict[str, Any]], object]) -> Callable[[bytes], None]:
+def of_object(read: Callable[[dict[str, Any]], object]) -> Callable[[bytes], None]:
     """Return a target of a vendor's JSON objects."""
 
     def take(data: bytes) -> None:
@@ -166,7 +165,6 @@ _VENDORS: Mapping[str, Callable[[dict[str, Any]], object]] = {
     "vapi-message": vapi.read,
     "vocode-message": vocode.told,
     "elevenlabs-message": elevenlabs.read,
-    "cartesia-speech": tts_codec.parsed,
 }
 TARGETS = (
     Target(name="bundle", read=bundle, words=_HEADER),
@@ -184,7 +182,7 @@ TARGETS = (
     Target(name="pipecat-frame", read=pipecat_frame, words=(b"RIFF", b"\x12", b"\x1a", b"\x22", *_JSON)),
     Target(name="elevenlabs-speech", read=speech_lines, words=_JSON),
     *(
-        Target(name=name, read=_of_object(read), refuses=(VoiceBackendError,), words=_JSON)
+        Target(name=name, read=of_object(read), refuses=(VoiceBackendError,), words=_JSON)
         for name, read in _VENDORS.items()
     ),
 )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from providers.cartesia.config import CartesiaAgentConfig
-from providers.cartesia.s2s_codec import MAX_HISTORY, AgentTurns, path, session_create, tool_refusal
+from providers.cartesia.s2s_codec import MAX_HISTORY, MAX_SAID, AgentTurns, path, session_create, tool_refusal
 from voicebackend.agents import HistoryEntry
 from voicebackend.errors import InvalidFormat
 from voicebackend.interfaces import S2sEvent
@@ -170,3 +170,24 @@ def test_an_agent_is_told_what_was_said_before() -> None:
 def test_an_agents_name_stays_within_its_place() -> None:
     """Whatever it is."""
     assert path(CartesiaAgentConfig(agent_id="a/../b?c")) == "/v1/agents/websocket/a%2F..%2Fb%3Fc"
+
+
+def test_audio_that_is_cut_within_a_sample_is_put_together_again() -> None:
+    """Within a turn; half a sample of one that has ended is not the beginning of the next."""
+    half = {"type": "audio_output", "audio": base64.b64encode(b"\x01").decode()}
+    rest = {"type": "audio_output", "audio": base64.b64encode(b"\x02\x03").decode()}
+    turns = AgentTurns()
+    assert told(turns, begins(1), half, rest, ends(1)) == [SOUND, DONE]
+    assert told(turns, begins(2), AUDIO, ends(2)) == [SOUND, DONE]
+
+
+@pytest.mark.parametrize("odd", [[], {}, 5, None])
+def test_a_message_of_no_known_kind_tells_nothing(odd: object) -> None:
+    """Whatever stands where its kind and its role should."""
+    assert told(AgentTurns(), {"type": odd, "role": odd}, {"type": "turn_started", "role": odd}) == []
+
+
+def test_a_turn_of_the_callers_without_an_end_is_bounded() -> None:
+    """Its beginning is told."""
+    found = told(AgentTurns(), begins(1, "user"), *[words(1, "word " * 1000, "user")] * 3)
+    assert len(found[-1].text) == MAX_SAID
