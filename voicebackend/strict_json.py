@@ -1,10 +1,12 @@
-"""JSON that strangers wrote: an object in which a name stands twice is refused.
+"""JSON that strangers wrote: an object in which a name stands twice is refused, and text that no UTF-8 can carry on.
 
-Whoever looked at it before us, a proxy or a signer, may have seen the other value.
+Of such a name, whoever looked at it before us, a proxy or a signer, may have seen the other value.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from json import JSONDecoder
 from typing import Any
 
@@ -22,6 +24,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+HALF = re.compile(r"\\u[dD][89a-fA-F]")
+"""Begins the escape of each half of a surrogate pair, and of whole pairs."""
 _DECODER = JSONDecoder(object_pairs_hook=_object)
 
 
@@ -30,11 +34,15 @@ def read_json(text: str | bytes, *, op: str) -> Any:
 
     Raises:
         InvalidFormat: a name stands twice in an object, at any depth; it is a stranger's word and not told.
-        ValueError: it is not JSON.
+        ValueError: it is not JSON, or has half a surrogate pair.
         RecursionError: it is nested too deeply.
 
     """
     try:
-        return _DECODER.decode(text if isinstance(text, str) else text.decode())
+        written = text if isinstance(text, str) else text.decode()
+        found = _DECODER.decode(written)
+        if HALF.search(written):
+            json.dumps(found, ensure_ascii=False).encode()
     except _Repeated as error:
         raise InvalidFormat(op, "a name stands twice in a JSON object") from error
+    return found

@@ -49,8 +49,8 @@ async def read_object(request: web.Request, *, op: str) -> dict[str, object]:
         raise InvalidFormat(op, "send the header 'Content-Type: application/json'")
     try:
         data = read_json(await read_bytes(request, MAX_JSON), op=op)
-        # Half a surrogate pair, NaN and what is larger than any number could not be answered, nor kept.
-        json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
+        # NaN and what is larger than any number could not be answered, nor kept.
+        json.dumps(data, allow_nan=False)
     except (ValueError, RecursionError) as error:
         raise InvalidConfig(op, "body: not JSON", details={"field": "body"}) from error
     if not isinstance(data, dict):

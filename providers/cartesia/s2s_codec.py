@@ -138,7 +138,7 @@ class AgentTurns:
         return self._end(cut=True)
 
     def _finish(self, message: dict[str, Any]) -> list[S2sEvent]:
-        if message.get("turn") != self._turn and self._turn != _UNNUMBERED:
+        if self._turn is None or (message.get("turn") != self._turn and self._turn != _UNNUMBERED):
             return []
         text, cut = _text(message), message.get("interrupted") is True
         untold = text and not (self._told or self._dropping or cut)

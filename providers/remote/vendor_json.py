@@ -8,8 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-_HALF = "\\ud"
-"""Begins the escape of each half, and of whole pairs."""
+from voicebackend.strict_json import HALF
 
 
 def read_json(text: str) -> Any:
@@ -21,6 +20,6 @@ def read_json(text: str) -> Any:
 
     """
     found = json.loads(text)
-    if _HALF not in text.lower():
+    if not HALF.search(text):
         return found
     return json.loads(json.dumps(found, ensure_ascii=False).encode("utf-8", "replace"))

@@ -44,6 +44,19 @@ def test_a_name_that_stands_twice_is_refused_at_any_depth(name: str, one: object
     assert caught.value.details == {}
 
 
+@pytest.mark.parametrize("text", [r'"\ud800"', r'{"\uDC00":1}', rb'["\udbff x"]', r'["\ude00\ud83d"]'])
+def test_half_a_surrogate_pair_is_a_value_error(text: str | bytes) -> None:
+    """Nobody after us could write it as UTF-8."""
+    with pytest.raises(ValueError, match="surrogates"):
+        read_json(text, op="test")
+
+
+@pytest.mark.parametrize(("text", "meant"), [(r'"\uD83d\uDe00"', "\U0001f600"), (r'"\\ud800"', r"\ud800")])
+def test_a_whole_pair_is_a_character(text: str, meant: str) -> None:
+    """And an escaped backslash is one."""
+    assert read_json(text, op="test") == meant
+
+
 @pytest.mark.parametrize("text", ["", "{", "nul", b"\xff", b"\xff\xfe{\x00}\x00", '{"a":1}x'])
 def test_what_is_no_json_is_a_value_error(text: str | bytes) -> None:
     """As of the standard library; whoever reads says what it means."""

@@ -181,6 +181,11 @@ def test_audio_that_is_cut_within_a_sample_is_put_together_again() -> None:
     assert told(turns, begins(2), AUDIO, ends(2)) == [SOUND, DONE]
 
 
+def test_the_end_of_a_turn_that_did_not_begin_tells_nothing() -> None:
+    """Not even its text: there is no turn that this would end."""
+    assert told(AgentTurns(), {"type": "turn_ended", "role": "assistant", "text": "Hello."}) == []
+
+
 @pytest.mark.parametrize("odd", [[], {}, 5, None])
 def test_a_message_of_no_known_kind_tells_nothing(odd: object) -> None:
     """Whatever stands where its kind and its role should."""
