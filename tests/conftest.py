@@ -79,3 +79,11 @@ async def audio(redis_url: str, roles: RedisRoles) -> AsyncIterator[Redis]:
     client = connect(roles.audio_url)
     yield client
     await client.aclose()
+
+
+@pytest.fixture
+async def broker(redis_url: str, roles: RedisRoles) -> AsyncIterator[Redis]:
+    """Give a client of the test's Redis for Celery's queues, which may be the same server."""
+    client = connect(roles.broker_url)
+    yield client
+    await client.aclose()

@@ -56,13 +56,13 @@ async def test_event_streams_are_limited_while_waiting_finds_room(api: Any, monk
     assert (answer.status, (await answer.json())["state"]) == (201, "ready")
 
 
-async def test_workers_and_queues_are_listed_for_operators(api: Any, worker: Any, redis: Redis) -> None:
-    """With their room; the broker here is the same Redis."""
+async def test_workers_and_queues_are_listed_for_operators(api: Any, worker: Any, broker: Redis) -> None:
+    """With their room, and what waits at the broker."""
     found = (await (await api.send("GET", "/v1/workers")).json())["workers"]
     assert [(it["id"], it["slots_total"], it["lanes"], it["health"]) for it in found] == [
         ("w1", 10, {"0": 0}, {"mock": "degraded"})
     ]
-    await redis.lpush(f"{worker.deployment.prefix}:agents", "a task")
+    await broker.lpush(f"{worker.deployment.prefix}:agents", "a task")
     answer = await (await api.send("GET", "/v1/queues")).json()
     assert {it["name"]: it["waiting"] for it in answer["queues"]}["agents"] == 1
     assert answer["dead_letters"] == 0
