@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator
@@ -87,6 +88,16 @@ class Office:
         headers = {**_bearer(key), **options.pop("headers", {})}
         async with self.http.request(method, self.url + path, headers=headers, **options) as answer:
             return answer.status, (await answer.json(content_type="application/problem+json"))["code"]
+
+
+async def snapshot_written(redis: Redis) -> None:
+    """Wait until Redis writes no snapshot: an erasure is not done before it has had one begun.
+
+    A server that ever had a replica to feed has one.
+    """
+    async with asyncio.timeout(10.0):
+        while (await redis.info("persistence"))["rdb_bgsave_in_progress"]:  # noqa: ASYNC110 - of another process
+            await asyncio.sleep(0.02)
 
 
 def _bearer(key: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from record_office import snapshot_written
 from task_harness import a_record, task_context
 
 from control.context import TaskContext
@@ -56,6 +57,11 @@ class Office:
         """Delete what is due."""
         return await sweep(self.cabinet.index, self.cabinet.objects)
 
+    async def go_on(self) -> None:
+        """Take a step of all erasures."""
+        await snapshot_written(self.shared.state)
+        await self.erasures.go_on()
+
     def files(self) -> set[str]:
         """Return the names of all documents, with their sessions."""
         return {"/".join(path.parts[-2:]) for path in self.folder.rglob("*.json")}
@@ -88,12 +94,12 @@ async def test_an_erasure_that_stays_open_does_not_reach_what_came_after_it(offi
     asked = await office.erasures.ask("default", "ann", by="ops")
     new = await office.session(2, ended_s_ago=-10)
     assert await office.keep(new) == 1
-    await office.erasures.go_on()
+    await office.go_on()
     assert (await office.erasures.get("default", asked.id)).state is ErasureState.PARTIAL
     assert await office.sweep() == 0
     await office.shared.store.get(new.id)
     assert await office.cabinet.holds.lift("default", hold.id)
-    await office.erasures.go_on()
+    await office.go_on()
     assert await office.sweep() == 1
     assert office.files() == {f"{new.id}/transcript.json"}
 
@@ -114,7 +120,7 @@ async def test_what_a_hold_lets_be_written_of_somebody_erased_goes_when_it_is_li
     """The erasure was done by then: nobody would come back for it."""
     record = await office.session(1)
     asked = await office.erasures.ask("default", "ann", by="ops")
-    await office.erasures.go_on()
+    await office.go_on()
     assert (await office.erasures.get("default", asked.id)).state is ErasureState.DONE
     entry = office.cabinet.entry(record, DataClass.AUDIO, "recording-000000000.flac", Rule("recordings", 3_600))
     assert not await write(office.cabinet.index, office.cabinet.objects, entry, b"voice")
@@ -143,14 +149,14 @@ async def test_an_erasure_tells_when_it_was_done_and_not_when_a_hold_stopped_it(
     assert await office.keep(record)
     hold, _ = await office.cabinet.holds.place("default", f"session:{record.id}", reason="case", by="ops")
     asked = await office.erasures.ask("default", "ann", by="ops")
-    await office.erasures.go_on()
+    await office.go_on()
     partial = await office.erasures.get("default", asked.id)
     assert (partial.state, partial.done_at) == (ErasureState.PARTIAL, 0.0)
     assert await office.cabinet.holds.lift("default", hold.id)
     lifted = time.time()
-    await office.erasures.go_on()
+    await office.go_on()
     assert await office.sweep()
-    await office.erasures.go_on()
+    await office.go_on()
     done = await office.erasures.get("default", asked.id)
     assert (done.state, done.done_at >= lifted) == (ErasureState.DONE, True)
 
@@ -172,11 +178,11 @@ async def test_an_erasure_that_a_hold_keeps_from_its_end_is_left_alone_until_one
 
     monkeypatch.setattr(office.erasures, "_step", noted)
     for _ in range(3):
-        await office.erasures.go_on()
+        await office.go_on()
     assert steps == [asked.id]
     rest = office.shared.keys.erasure_rest(asked.id)
     assert REST_S - 60 < await office.shared.state.ttl(rest) <= REST_S
     assert await office.cabinet.holds.lift("default", hold.id)
-    await office.erasures.go_on()
+    await office.go_on()
     assert steps == [asked.id] * 2
     assert not await office.shared.state.exists(rest)

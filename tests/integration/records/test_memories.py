@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from langchain_core.messages import BaseMessage, HumanMessage
-from record_office import USER, Office, office
+from record_office import USER, Office, office, snapshot_written
 from redis.asyncio import Redis
 from task_harness import say, task_context
 
@@ -85,6 +85,7 @@ async def erased(here: Office, redis: Redis, histories: Any, subject: str = USER
 
 async def stepped(here: Office, redis: Redis, histories: Any, id_: str) -> dict[str, Any]:
     """Take one step of all erasures, and return how one stands."""
+    await snapshot_written(redis)
     async with task_context(here.deployment, memory=histories) as shared:
         await erasures(here, redis).go_on(memory=lambda: shared.parts.find("memory"))
     found: dict[str, Any] = await here.ask("GET", f"/v1/erasures/{id_}")
