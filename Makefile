@@ -47,8 +47,9 @@ test-peers: $(VENV)/.dev  ## Against vendors' own packages and servers, each in 
 test-telephony: $(VENV)/.dev  ## Everything of telephone calls, by other makers' SIP clients too; as root on a Debian it installs sipp
 	$(PYTEST) -n 2 --timeout 900 $(TELEPHONY)
 
+test-topology: export VOICEBACKEND_TEST_REDIS := cluster
 test-topology: $(VENV)/.dev  ## The integration tests with audio in a Redis Cluster, state and broker behind Sentinels that fail over
-	VOICEBACKEND_TEST_REDIS=cluster $(PYTEST) -n 2 --dist loadfile --timeout 900 -m "not peers" tests/integration tests/chaos/test_redis_faults.py
+	$(call RUN,3,--dist loadfile --timeout 900 -m "not peers" tests/integration tests/chaos/test_redis_faults.py)
 
 test-browser: $(VENV)/.dev  ## Console and playground in a real Chromium, with a voice for its microphone; pictures go to docs/images
 	VOICEBACKEND_SCREENSHOTS=docs/images $(PYTEST) --timeout 400 -m peers tests/browser
