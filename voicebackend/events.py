@@ -15,7 +15,7 @@ from voicebackend.audio import MAX_RATE, MIN_RATE
 from voicebackend.codecs import Encoding
 from voicebackend.errors import ErrorCode, InvalidFormat
 from voicebackend.session import PipelineState
-from voicebackend.strict_json import read_json
+from voicebackend.strict_json import read_message
 
 SUBPROTOCOL = "voicebackend.v1"
 TOKEN_PREFIX = "token."  # noqa: S105 - a prefix, not a secret
@@ -280,7 +280,7 @@ def _parse(adapter: TypeAdapter[Any], text: str) -> Any:
     if len(text.encode("utf-8", "surrogatepass")) > MAX_TEXT_BYTES:
         raise InvalidFormat("message", f"a text message has at most {MAX_TEXT_BYTES} bytes")
     try:
-        return adapter.validate_python(read_json(text, op="message"))
+        return adapter.validate_python(read_message(text, op="message"))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         field = ".".join(str(part) for part in first["loc"]) or "type"

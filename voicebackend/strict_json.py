@@ -1,6 +1,6 @@
-"""JSON that strangers wrote: an object in which a name stands twice is refused, and text that no UTF-8 can carry on.
+"""JSON that strangers wrote: an object in which a name stands twice is refused.
 
-Of such a name, whoever looked at it before us, a proxy or a signer, may have seen the other value.
+Whoever looked at it before us, a proxy or a signer, may have seen the other value.
 """
 
 from __future__ import annotations
@@ -34,15 +34,24 @@ def read_json(text: str | bytes, *, op: str) -> Any:
 
     Raises:
         InvalidFormat: a name stands twice in an object, at any depth; it is a stranger's word and not told.
-        ValueError: it is not JSON, or has half a surrogate pair.
+        ValueError: it is not JSON.
         RecursionError: it is nested too deeply.
 
     """
     try:
-        written = text if isinstance(text, str) else text.decode()
-        found = _DECODER.decode(written)
-        if HALF.search(written):
-            json.dumps(found, ensure_ascii=False).encode()
+        return _DECODER.decode(text if isinstance(text, str) else text.decode())
     except _Repeated as error:
         raise InvalidFormat(op, "a name stands twice in a JSON object") from error
+
+
+def read_message(text: str | bytes, *, op: str) -> Any:
+    """Return what a text says whose words are carried on as they are: half a surrogate pair is no JSON either.
+
+    Raises:
+        InvalidFormat, ValueError, RecursionError: as ``read_json``; ValueError also for text that no UTF-8 can carry.
+
+    """
+    found = read_json(text, op=op)
+    if HALF.search(text if isinstance(text, str) else text.decode()):
+        json.dumps(found, ensure_ascii=False).encode()
     return found

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from voicebackend.config import parse
 from voicebackend.errors import InvalidConfig, InvalidFormat
-from voicebackend.strict_json import read_json
+from voicebackend.strict_json import read_message
 
 MAX_JSON = 64 * 1024
 """Bytes in a JSON body."""
@@ -48,7 +48,7 @@ async def read_object(request: web.Request, *, op: str) -> dict[str, object]:
     if request.content_type != "application/json":
         raise InvalidFormat(op, "send the header 'Content-Type: application/json'")
     try:
-        data = read_json(await read_bytes(request, MAX_JSON), op=op)
+        data = read_message(await read_bytes(request, MAX_JSON), op=op)
         # NaN and what is larger than any number could not be answered, nor kept.
         json.dumps(data, allow_nan=False)
     except (ValueError, RecursionError) as error:

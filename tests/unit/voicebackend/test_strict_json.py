@@ -12,7 +12,7 @@ from control.telephony.carriers.carrier import Told
 from control.telephony.carriers.vonage import Vonage
 from voicebackend.errors import InvalidFormat
 from voicebackend.streams import Frame, Kind
-from voicebackend.strict_json import read_json
+from voicebackend.strict_json import read_json, read_message
 
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """With a machine that does other things, too."""
@@ -48,13 +48,13 @@ def test_a_name_that_stands_twice_is_refused_at_any_depth(name: str, one: object
 def test_half_a_surrogate_pair_is_a_value_error(text: str | bytes) -> None:
     """Nobody after us could write it as UTF-8."""
     with pytest.raises(ValueError, match="surrogates"):
-        read_json(text, op="test")
+        read_message(text, op="test")
 
 
 @pytest.mark.parametrize(("text", "meant"), [(r'"\uD83d\uDe00"', "\U0001f600"), (r'"\\ud800"', r"\ud800")])
 def test_a_whole_pair_is_a_character(text: str, meant: str) -> None:
     """And an escaped backslash is one."""
-    assert read_json(text, op="test") == meant
+    assert read_message(text, op="test") == meant
 
 
 @pytest.mark.parametrize("text", ["", "{", "nul", b"\xff", b"\xff\xfe{\x00}\x00", '{"a":1}x'])
