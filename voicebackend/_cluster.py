@@ -18,10 +18,21 @@ class ClusterClient(RedisCluster):
     While one node is gone, what the others have can still be used.
     """
 
-    def __init__(self, hosts: tuple[tuple[str, int], ...], node: Callable[[str, int], Redis], **options: Any) -> None:
+    def __init__(
+        self,
+        hosts: tuple[tuple[str, int], ...],
+        node: Callable[[str, int], Redis],
+        careful: Callable[[type[Any]], type[Any]],
+        **options: Any,
+    ) -> None:
+        """``node`` makes a node's client, ``careful`` the kind of connection by which nodes are asked who has what."""
         super().__init__(
             startup_nodes=[ClusterNode(host, port) for host, port in hosts], require_full_coverage=False, **options
         )
+        kind = careful(self.connection_kwargs["connection_class"])
+        self.connection_kwargs["connection_class"] = kind  # of nodes that are yet to be met
+        for known in self.startup_nodes:
+            known.connection_class = kind
         self._node, self._nodes = node, dict[str, Redis]()
         self._stale = True
 

@@ -89,7 +89,7 @@ def _cluster(url: RedisUrl, options: dict[str, Any]) -> Redis:
         )
         return Redis.from_pool(pool)
 
-    return cast("Redis", ClusterClient(url.hosts, node, **shared))
+    return cast("Redis", ClusterClient(url.hosts, node, _careful, **shared))
 
 
 class _SentinelPool(BlockingConnectionPool, SentinelConnectionPool):

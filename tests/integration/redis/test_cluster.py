@@ -185,3 +185,25 @@ async def _is_on(asked: RedisProcess, number: int, lane: int) -> bool:
     with asked.client() as client:
         slot = int(str(client.execute_command("CLUSTER KEYSLOT", Keys().lane(lane))))
     return number * SLOT_COUNT // 3 <= slot < (number + 1) * SLOT_COUNT // 3
+
+
+@pytest.mark.parametrize("steps", range(0, 40, 2))
+async def test_who_asks_which_node_has_a_key_can_be_cancelled(nodes: list[RedisProcess], steps: int) -> None:
+    """At any moment: on Python 3.11 the client's own connections may swallow that, and who waits for the task hangs."""
+    client = connect(cluster_url(nodes))
+    assert isinstance(client, ClusterClient)
+
+    async def ask_for_ever() -> None:
+        while True:
+            client.moved()
+            await client.node_of("key")
+
+    await client.node_of("key")
+    for _ in range(20):
+        task = asyncio.create_task(ask_for_ever(), name="asks")
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        task.cancel()
+        done, _ = await asyncio.wait({task}, timeout=2)
+        assert done == {task}
+    await client.aclose()
