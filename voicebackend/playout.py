@@ -27,6 +27,7 @@ MAX_QUEUED_CHARS = 1_000_000
 """Characters in these messages at most."""
 ORPHAN_S = 3.0
 """Seconds that a new speaker has to say what becomes of a pause that the one before had ordered."""
+_MAX_WAITING = MAX_QUEUED_S * 1000 / FRAME_MS + MAX_QUEUED_TEXTS
 
 
 OnPlayed = Callable[[bytes, float], None]
@@ -98,8 +99,7 @@ class Playout:
     @property
     def is_crowded(self) -> bool:
         """Tell whether more messages wait than a caller that reads would let gather."""
-        waiting = len(self._queue) + len(self._urgent)
-        return waiting > MAX_QUEUED_S * 1000 / FRAME_MS + MAX_QUEUED_TEXTS or self._queued_chars > MAX_QUEUED_CHARS
+        return len(self._queue) + len(self._urgent) > _MAX_WAITING or self._queued_chars > MAX_QUEUED_CHARS
 
     def push_audio(self, turn: int, pcm: bytes) -> None:
         """Queue audio of a turn behind everything before it: an even number of bytes."""
@@ -177,6 +177,8 @@ class Playout:
         if self._urgent:
             return 0.0
         moving = bool(self._buffer) and self._buffer[0].turn != self._frozen
+        if not self._queue and self._orphan_until is None:
+            return REPORT_S if moving else None
         waits = [REPORT_S] if moving else []
         if self._queue and (wait := self._wait_for(self._queue[0])) is not None:
             waits.append(wait)
@@ -187,7 +189,12 @@ class Playout:
     def heard(self, now: float) -> list[Heard]:
         """Return how much was heard of each turn where it has grown by ``REPORT_S``, or has stopped growing."""
         self._advance(now)
-        return self._turns.reports({sent.turn for sent in self._buffer if sent.turn != self._frozen})
+        if not self._turns.has_untold:
+            return []
+        moving = {sent.turn for sent in self._buffer}
+        if self._paused is not None and self._stands_still:
+            moving.discard(self._paused)
+        return self._turns.reports(moving)
 
     def _say(self, text: str) -> None:
         self._urgent.append(text)
@@ -215,8 +222,10 @@ class Playout:
 
     def _with_more(self, item: _Audio) -> bytes:
         """Note audio as sent, with what of its turn follows at once and finds room too."""
-        parts = [item.pcm]
         self._note_sent(item)
+        if not self._queue:
+            return item.pcm
+        parts = [item.pcm]
         while self._queue and not isinstance(following := self._queue[0], str) and following.turn == item.turn:
             if self._ahead_s + following.seconds > self._most_s + EPSILON_S:
                 break
@@ -251,14 +260,16 @@ class Playout:
         if now <= self._now:
             return
         passed, self._now = now - self._now, now
-        while passed > 0 and self._buffer and self._buffer[0].turn != self._frozen:
-            first = self._buffer[0]
-            played = min(passed, first.seconds)
+        buffer = self._buffer
+        while passed > 0 and buffer and (first := buffer[0]).turn != self._frozen:
+            played = first.seconds if first.seconds < passed else passed
             if self._tape is not None:
                 self._record(first, played, now - passed)
             passed -= played
             first.seconds -= played
+            self._ahead_s -= played
             self._turns.played(first.turn, played)
             if first.seconds <= EPSILON_S:
-                self._buffer.popleft()
-        self._ahead_s = sum(sent.seconds for sent in self._buffer)
+                buffer.popleft()
+        if not buffer:
+            self._ahead_s = 0.0  # what rounding has left goes too

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from contextlib import suppress
 from typing import Any
 
 from redis.asyncio import Redis
@@ -60,7 +61,7 @@ class Reader:
             return []
         parts = await self._wire.apart(list(self._last))
         if len(parts) == 1 and not self._asked:
-            return self._found(await self._ask(*parts[0], block_ms, count))
+            return await self._read_together(*parts[0], block_ms, count)
         return [batch for reply in await self._first_of(parts, block_ms, count) for batch in self._found(reply)]
 
     async def frames(self, *, block_ms: int = 1000) -> list[Frame]:
@@ -68,10 +69,26 @@ class Reader:
         batches = await self.read(block_ms=block_ms)
         return [frame for _, entries in batches for entry in entries for frame in entry.frames]
 
-    async def _ask(self, line: Line, streams: list[str], block_ms: int, count: int) -> Any:
+    async def _read_together(
+        self, line: Line, streams: list[str], block_ms: int, count: int
+    ) -> list[tuple[str, list[Entry]]]:
+        """Read one server's streams, and once more those that had nothing yet.
+
+        Who waits for several is woken by the first entry, though its writer writes to all of them in one go: handled
+        apart, the others' frames would miss the bundle into which the first one's are answered.
+        """
+        found = self._found(await self._ask(line, streams, block_ms, count))
+        if found and len(found) < len(streams):
+            kept = [stream for stream in streams if stream in self._last]
+            with suppress(RedisError, OSError):  # the next call tells of it: what was found must not be lost
+                found += self._found(await self._ask(line, kept, None, count))
+        return found
+
+    async def _ask(self, line: Line, streams: list[str], block_ms: int | None, count: int) -> Any:
         after = [self._last[stream] for stream in streams]
-        command = (b"XREAD", b"COUNT", count, b"BLOCK", block_ms, b"STREAMS", *streams, *after)
-        (reply,) = await line.replies((command,), wait_s=block_ms / 1000)
+        block = () if block_ms is None else (b"BLOCK", block_ms)
+        command = (b"XREAD", b"COUNT", count, *block, b"STREAMS", *streams, *after)
+        (reply,) = await line.replies((command,), wait_s=(block_ms or 0) / 1000)
         if isinstance(reply, Exception):
             self._wire.moved()
             raise reply

@@ -44,16 +44,18 @@ class TurnProgress:
 
     def __init__(self) -> None:
         self._turns: dict[int, _Turn] = {}
+        self._untold: dict[int, _Turn] = {}
+        """Turns of which more was played than was reported: seldom more than one."""
         self._latest = 0
 
     def received(self, turn: int, seconds: float) -> None:
         """Note audio that came."""
         self._latest = turn
-        if turn not in self._turns:
-            self._turns[turn] = _Turn()
+        if (progress := self._turns.get(turn)) is None:
+            progress = self._turns[turn] = _Turn()
             if len(self._turns) > _TURNS_KEPT:
-                del self._turns[next(iter(self._turns))]
-        self._turns[turn].received_s += seconds
+                self._forget(next(iter(self._turns)))
+        progress.received_s += seconds
 
     def sent(self, turn: int, seconds: float) -> bool:
         """Note audio that goes to the caller, and return whether some of its turn went before."""
@@ -64,8 +66,9 @@ class TurnProgress:
 
     def played(self, turn: int, seconds: float) -> None:
         """Note audio that the caller must have heard."""
-        if turn in self._turns:
-            self._turns[turn].played_s += seconds
+        if (progress := self._turns.get(turn)) is not None:
+            progress.played_s += seconds
+            self._untold[turn] = progress
 
     def cut(self, turn: int) -> None:
         """Note that what was not yet played never will be."""
@@ -76,15 +79,26 @@ class TurnProgress:
         """Return the milliseconds of a turn that have been played; 0 for one that is not known."""
         return _ms(self._turns.get(turn, _Turn()).played_s)
 
+    @property
+    def has_untold(self) -> bool:
+        """Tell whether more was played of a turn than was reported."""
+        return bool(self._untold)
+
     def reports(self, moving: Set[int]) -> list[Heard]:
         """Return how much was heard of each turn where it has grown by ``REPORT_S``, or does not move any more."""
         found = []
-        for turn, progress in self._turns.items():
+        for turn, progress in self._untold.items():
             fresh = progress.played_s - progress.reported_s
             if fresh >= REPORT_S - EPSILON_S or (fresh > EPSILON_S and turn not in moving):
                 progress.reported_s = progress.played_s
                 found.append(Heard(turn=turn, ms=_ms(progress.played_s)))
+        for heard in found:
+            del self._untold[heard.turn]
         return found
+
+    def _forget(self, turn: int) -> None:
+        del self._turns[turn]
+        self._untold.pop(turn, None)
 
     def standing(self, paused: int | None) -> Standing:
         """Return how far the latest turn is, while ``paused`` is the one that stands still."""

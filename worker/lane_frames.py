@@ -77,7 +77,9 @@ class LaneFrames:
 
     def deliver(self, frame: Frame, entry: EntryId) -> None:
         """Take a frame."""
-        if frame.kind is Kind.PLAYOUT:
+        if frame.kind is Kind.AUDIO_IN and self._early is None:  # fifty times a second, so by the shortest way
+            self._audio(frame, entry)
+        elif frame.kind is Kind.PLAYOUT:
             self._told(frame)
         elif self._early is None:
             self._take(frame, entry)
@@ -142,7 +144,8 @@ class LaneFrames:
 
     def is_attached(self, frame: Frame) -> bool:
         """Tell whether a frame comes from the socket that holds the call now."""
-        return self._link.attachment is not None and self._link.attachment.id == frame.attachment
+        at = self._link.attachment
+        return at is not None and at.id == frame.attachment
 
     def waiting(self) -> bytes:
         """Return a bundle of what waits to be handled."""
@@ -171,12 +174,13 @@ class LaneFrames:
         self._last_seq = max(self._last_seq, seq)
 
     def _take(self, frame: Frame, entry: EntryId) -> None:
+        if frame.kind is Kind.AUDIO_IN:
+            self._audio(frame, entry)
+            return
         handled = entry <= self._handled and entry > EntryId()
         self.position = max(self.position, entry)
         pipeline = self._pipeline
         match frame.kind:
-            case Kind.AUDIO_IN:
-                self._audio(frame, entry)
             case _ if handled:
                 pass
             case Kind.ATTACH | Kind.DETACH | Kind.CLOSE | Kind.HOLD | Kind.DTMF | Kind.SWAP if not self._is_repeat(
@@ -210,11 +214,14 @@ class LaneFrames:
         return frame._replace(payload=json_payload({**frame.json(), "masked": True}))
 
     def _audio(self, frame: Frame, entry: EntryId) -> None:
-        if frame.attachment == self._awaited != 0 and not self.is_attached(frame):
-            self._ahead.append((frame, entry))
-            return
-        if self._pipeline is None or frame.seq <= self._last_seq or not self.is_attached(frame):
-            return  # a repeat, or from a socket that another has replaced
+        if entry > self.position:
+            self.position = entry
+        if not self.is_attached(frame):
+            if frame.attachment == self._awaited != 0:
+                self._ahead.append((frame, entry))
+            return  # or from a socket that another has replaced
+        if self._pipeline is None or frame.seq <= self._last_seq:
+            return  # a repeat
         self._last_seq, self._replay_from = frame.seq, None
         count_audio(len(frame.payload), "in", frame.session)
         self._hear(self._pipeline, frame, entry, again=frame.seq <= self._heard_seq and entry <= self._handled)

@@ -120,17 +120,9 @@ class GatewayLink(TransportLink):
             self._held.clear()
 
     def _give(self, attachment: Attachment, kind: Kind, payload: bytes, turn: int) -> None:
-        self._seq += 1
-        frame = Frame(
-            session=self._session,
-            kind=kind,
-            payload=payload,
-            turn=turn,
-            seq=self._seq,
-            attachment=attachment.id,
-            epoch=self._lane.epoch,
-            time_ms=round(time.time() * 1000),
-        )
+        self._seq = seq = self._seq + 1
+        now_ms = round(time.time() * 1000)
+        frame = Frame(self._session, kind, payload, turn, seq, 0, attachment.id, self._lane.lease.epoch, now_ms)
         if attachment.inbox:
             self._sender.send(self._keys.inbox(attachment.inbox), frame)
         elif self.room is not None:

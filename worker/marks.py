@@ -23,16 +23,18 @@ class Marks:
     """One session's."""
 
     def __init__(self) -> None:
-        self._marks: deque[Mark] = deque(maxlen=MAX_MARKS)
-        self._number = 0
+        self._marks: deque[tuple[EntryId, int]] = deque(maxlen=MAX_MARKS)
+        self._number = 0  # of the last
 
     def note(self, entry: EntryId, seq: int) -> None:
         """Take the place of the next frame."""
         self._number += 1
-        self._marks.append(Mark(self._number, entry, seq))
+        self._marks.append((entry, seq))
 
     def of(self, number: int) -> Mark | None:
         """Return the place of a frame, of the oldest known if it is older; None if it has not come."""
         if not self._marks or number > self._number:
             return None
-        return self._marks[max(0, number - self._marks[0].number)]
+        first = self._number - len(self._marks) + 1
+        place = max(0, number - first)
+        return Mark(first + place, *self._marks[place])

@@ -14,6 +14,7 @@ from control.gateway.fence import Fence
 from control.gateway.handshake import CallerGone, ClientMessage, understood
 from control.gateway.uplink import FLUSH_S, Uplink
 from control.gateway.writer import Writer
+from voicebackend.bell import Bell
 from voicebackend.channel import Sender
 from voicebackend.codecs import Codec
 from voicebackend.digits import Sealing
@@ -84,7 +85,7 @@ class Caller:
         )
         self._downlink, self._writer = Downlink(codec), Writer(ws, lambda: self.dismiss(_too_slow()))
         self._loop = asyncio.get_running_loop()
-        self._heard_from, self._wake = asyncio.Event(), asyncio.Event()
+        self._heard_from, self._wake = asyncio.Event(), Bell()
         self._dismissed: asyncio.Future[Leave] = self._loop.create_future()
         self._flush: asyncio.TimerHandle | None = None
         self._alarm: asyncio.TimerHandle | None = None
@@ -97,20 +98,21 @@ class Caller:
 
     def take(self, frame: Frame) -> None:
         """Take a frame from the session's worker."""
-        if frame.attachment not in (0, self._lane.attachment) or not self._fence.admits(frame):
+        foreign = frame.attachment != self._lane.attachment and frame.attachment != 0
+        if foreign or not self._fence.admits(frame):
             frames_dropped.add(1, {"where": "gateway"})
             return
         self._heard_from.set()
         if frame.kind is Kind.AUDIO_OUT:
             if self._playout.is_empty:  # else it is due after what waits already, and nothing changes before that
-                self._wake.set()
+                self._wake.ring()
             self._playout.push_audio(frame.turn, frame.payload)
         elif frame.kind is Kind.EVENT:
             self._event(frame)
-            self._wake.set()
+            self._look()
         elif frame.kind is Kind.ADOPT:
             self._lane.playout(self._playout.adopt(self._loop.time()), frame.epoch)
-            self._wake.set()
+            self._look()
         if self._playout.is_crowded:
             self.dismiss(_too_slow())
 
@@ -233,19 +235,26 @@ class Caller:
         """Say that all is ready; then send what is due, when it is due, and report what must have been heard."""
         await self._writer.send(ready.to_json())
         while True:
-            self._wake.clear()
             now = self._loop.time()
             while (item := self._playout.due(now)) is not None:
                 for message in self._downlink.messages(item):
                     await self._writer.send(message)
-            for heard in self._playout.heard(now):
-                self._heard.reckoned(heard.turn, heard.ms)
-            if self._ended and self._playout.is_empty:
-                return Leave(detach=False)
-            wait_s = self._playout.wait_s(now)
-            if wait_s is not None:
-                self._wake_at(now + wait_s)
+            if self._alarm is None or not self._playout.is_empty:
+                if self._ended and self._playout.is_empty:
+                    return Leave(detach=False)
+                self._look_ahead(now)
             await self._wake.wait()
+
+    def _look_ahead(self, now: float) -> None:
+        """Report what must have been heard, and see to it that the playout is looked at when something changes.
+
+        Audio that comes between two such looks, and is sent at once, makes neither a report nor the next look earlier.
+        """
+        for heard in self._playout.heard(now):
+            self._heard.reckoned(heard.turn, heard.ms)
+        wait_s = self._playout.wait_s(now)
+        if wait_s is not None:
+            self._wake_at(now + wait_s)
 
     def _wake_at(self, when: float) -> None:
         """Look at the playout again then, or earlier: an alarm that is set for earlier stays, for it costs less."""
@@ -253,11 +262,13 @@ class Caller:
             if self._alarm.when() <= when:
                 return
             self._alarm.cancel()
-        self._alarm = self._loop.call_at(when, self._ring)
+        self._alarm = self._loop.call_at(when, self._look)
 
-    def _ring(self) -> None:
-        self._alarm = None
-        self._wake.set()
+    def _look(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        self._wake.ring()
 
 
 def replaced() -> Leave:

@@ -16,9 +16,11 @@ class Fence:
 
     def admits(self, frame: Frame) -> bool:
         """Tell whether a frame is news, and remember it; frames without a number are news in their epoch."""
-        if frame.epoch < self._epoch or (frame.epoch == self._epoch and 0 < frame.seq <= self._seq):
+        epoch, seq = frame.epoch, frame.seq
+        if epoch < self._epoch or (epoch == self._epoch and 0 < seq <= self._seq):
             return False
-        if frame.epoch > self._epoch:
-            self._epoch, self._seq = frame.epoch, 0
-        self._seq = max(self._seq, frame.seq)
+        if epoch > self._epoch:
+            self._epoch, self._seq = epoch, seq
+        elif seq:
+            self._seq = seq
         return True

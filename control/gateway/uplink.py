@@ -5,8 +5,8 @@ Pure: no clock; ``now`` is in seconds.
 
 from __future__ import annotations
 
-from voicebackend.audio import PIPELINE_RATE, SAMPLE_BYTES, FrameCutter, Resampler
-from voicebackend.codecs import Codec
+from voicebackend.audio import FRAME_MS, PIPELINE_RATE, SAMPLE_BYTES, AudioFormat, FrameCutter, Resampler
+from voicebackend.codecs import Codec, Encoding
 from voicebackend.errors import InvalidFormat, RateLimitExceeded
 from voicebackend.events import MAX_AUDIO_MS
 from voicebackend.levels import Meter
@@ -31,6 +31,8 @@ class Uplink:
         self._codec, self._rate = codec, codec.sample_rate
         self._resampler = Resampler(codec.sample_rate, PIPELINE_RATE)
         self._cutter = FrameCutter(PIPELINE_RATE)
+        self._frame_bytes = AudioFormat(sample_rate=PIPELINE_RATE).frame_bytes
+        self._is_plain = codec.name is Encoding.PCM16 and codec.sample_rate == PIPELINE_RATE
         self._meter = Meter()
         self._rest_bytes = 0
         self._allowance_s = BURST_S
@@ -50,6 +52,10 @@ class Uplink:
             RateLimitExceeded: audio comes much faster than it can be spoken.
 
         """
+        if self._is_plain and not self._rest_bytes and len(message) == self._frame_bytes:  # what most callers send
+            self._limit(FRAME_MS / 1000, now)
+            self._measure(message)
+            return [message]
         if len(message) > self._codec.max_message:
             raise TooLarge("audio", f"a message of {self._codec.name} has at most {self._codec.max_message} bytes")
         pcm = self._codec.decode(message)
