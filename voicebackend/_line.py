@@ -7,8 +7,9 @@ for: a connection from the pool, retries, a coroutine for each reply. Connecting
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import hiredis
 from redis.asyncio import Redis
@@ -77,14 +78,8 @@ class Line:
         exchange = self._exchange
         if exchange is None or exchange.lost:
             exchange = await self._connect()
-        waiting = exchange.send(commands)
         timeout_s = self._timeout_s if wait_s is None else wait_s + (self._timeout_s or CONNECT_S)
-        try:
-            async with asyncio.timeout(timeout_s):
-                replies = await waiting
-        except TimeoutError as error:
-            exchange.abort()
-            raise RedisTimeoutError("no reply in time") from error
+        replies = await exchange.send(commands, timeout_s)
         if any(isinstance(reply, ReadOnlyError) for reply in replies):
             exchange.abort()
             raise RedisConnectionError("this server is a replica now")
@@ -116,24 +111,57 @@ class Line:
             return self._exchange
 
 
+class _Waiting(NamedTuple):
+    """Who waits for so many replies, until when in seconds of the loop's clock."""
+
+    count: int
+    future: asyncio.Future[list[Any]]
+    until: float
+
+
 class _Exchange(asyncio.Protocol):
-    """A transport that the client has connected, from now on with us at its end."""
+    """A transport that the client has connected, from now on with us at its end.
+
+    A timer for each command would cost as much as the command: one alone looks when the first is overdue.
+    """
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport, self._before = transport, cast("asyncio.Protocol", transport.get_protocol())
         self._reader = hiredis.Reader(replyError=_refusal)
-        self._waiting: deque[tuple[int, asyncio.Future[list[Any]]]] = deque()
+        self._waiting: deque[_Waiting] = deque()
+        self._look: asyncio.TimerHandle | None = None
         self._replies: list[Any] = []
         self._loop = asyncio.get_running_loop()
         transport.set_protocol(self)
         self.lost = transport.is_closing()
 
-    def send(self, commands: tuple[Command, ...]) -> asyncio.Future[list[Any]]:
-        """Write commands; the future is their replies."""
+    def send(self, commands: tuple[Command, ...], timeout_s: float | None) -> asyncio.Future[list[Any]]:
+        """Write commands; the future is their replies, or a timeout's error."""
         future: asyncio.Future[list[Any]] = self._loop.create_future()
-        self._waiting.append((len(commands), future))
+        until = math.inf if timeout_s is None else self._loop.time() + timeout_s
+        self._waiting.append(_Waiting(len(commands), future, until))
+        self._look_at(until)
         self._transport.write(b"".join([hiredis.pack_command(command) for command in commands]))
         return future
+
+    def _look_at(self, when: float) -> None:
+        if when < (math.inf if self._look is None else self._look.when()):
+            if self._look is not None:
+                self._look.cancel()
+            self._look = self._loop.call_at(when, self._look_again)
+
+    def _look_again(self) -> None:
+        """Give the connection up if a reply is overdue: what comes late would be taken for another's."""
+        self._look = None
+        now = self._loop.time()
+        overdue = [waiting.future for waiting in self._waiting if waiting.until <= now]
+        for future in overdue:
+            if not future.done():
+                future.set_exception(RedisTimeoutError("no reply in time"))
+        if overdue:
+            self.abort()
+        elif self._waiting:
+            self._look_at(min(waiting.until for waiting in self._waiting))
 
     def abort(self) -> None:
         """Give the connection up at once."""
@@ -144,7 +172,7 @@ class _Exchange(asyncio.Protocol):
         """Hand replies to who waits for them."""
         self._reader.feed(data)
         while self._waiting:
-            count, future = self._waiting[0]
+            count, future, _ = self._waiting[0]
             while len(self._replies) < count:
                 reply = self._reader.gets()
                 if reply is False:
@@ -158,8 +186,10 @@ class _Exchange(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Fail whoever waits, and tell the client, which may be the one that closes."""
         self.lost = True
-        for _, future in self._waiting:
-            if not future.done():
-                future.set_exception(RedisConnectionError("connection lost"))
+        if self._look is not None:
+            self._look.cancel()
+        for waiting in self._waiting:
+            if not waiting.future.done():
+                waiting.future.set_exception(RedisConnectionError("connection lost"))
         self._waiting.clear()
         self._before.connection_lost(exc)

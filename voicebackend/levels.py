@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 
@@ -54,10 +55,11 @@ class Meter:
 def measure(pcm: bytes) -> Reading:
     """Return what this audio is like; it has one sample or more."""
     samples = to_samples(pcm).astype(np.float64)
-    mean = float(samples.mean())
-    power = float(np.mean(np.square(samples - mean))) / FULL_SCALE**2
-    clipped = int(np.count_nonzero(np.abs(samples) >= CLIPPED_FROM)) >= CLIPPED_SAMPLES
-    level = max(-120.0, 10 * float(np.log10(power + 1e-12)))
+    mean = float(samples.sum()) / len(samples)
+    power = max(0.0, float(samples @ samples) / len(samples) - mean * mean) / FULL_SCALE**2  # whole numbers: exact
+    loud = max(float(samples.max()), -float(samples.min())) >= CLIPPED_FROM
+    clipped = loud and int(np.count_nonzero(np.abs(samples) >= CLIPPED_FROM)) >= CLIPPED_SAMPLES
+    level = max(-120.0, 10 * math.log10(power + 1e-12))
     return Reading(level_dbfs=level, offset=mean / FULL_SCALE, clipped=clipped)
 
 

@@ -19,20 +19,18 @@ class HeardAudio:
     def __init__(self, needed_from: Callable[[], int]) -> None:
         """``needed_from`` returns the number of the first frame that another pipeline would have to hear."""
         self._needed_from = needed_from
-        self._frames: deque[tuple[int, Frame, EntryId]] = deque(maxlen=MAX_FRAMES)
-        self._number = 0
+        self._frames: deque[tuple[Frame, EntryId]] = deque(maxlen=MAX_FRAMES)
+        self._number = 0  # of the last
 
     def note(self, frame: Frame, entry: EntryId) -> None:
         """Take the next frame."""
         self._number += 1
-        self._frames.append((self._number, frame, entry))
+        self._frames.append((frame, entry))
         if self._number % LOOK_FRAMES == 0:
-            first = self._needed_from()
-            while self._frames and self._frames[0][0] < first:
+            needed = self._number + 1 - self._needed_from()
+            while len(self._frames) > max(0, needed):
                 self._frames.popleft()
 
     def after(self, attachment: int, seq: int) -> list[tuple[Frame, EntryId]]:
         """Return the frames of a socket behind this number of its own."""
-        return [
-            (frame, entry) for _, frame, entry in self._frames if frame.attachment == attachment and frame.seq > seq
-        ]
+        return [(frame, entry) for frame, entry in self._frames if frame.attachment == attachment and frame.seq > seq]

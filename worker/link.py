@@ -122,7 +122,7 @@ class GatewayLink(TransportLink):
     def _give(self, attachment: Attachment, kind: Kind, payload: bytes, turn: int) -> None:
         self._seq = seq = self._seq + 1
         now_ms = round(time.time() * 1000)
-        frame = Frame(self._session, kind, payload, turn, seq, 0, attachment.id, self._lane.lease.epoch, now_ms)
+        frame = Frame(self._session, kind, payload, turn, seq, 0, attachment.id, self._lane.epoch, now_ms)
         if attachment.inbox:
             self._sender.send(self._keys.inbox(attachment.inbox), frame)
         elif self.room is not None:

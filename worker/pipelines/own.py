@@ -28,7 +28,8 @@ class OwnPipeline(Pipeline):
         self.greeted = False
         self._masked_until = 0.0
         self._keypad: KeypadSnapshot | None = None
-        self._ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self._ended: asyncio.Future[str] = self._loop.create_future()
         self.on_progress: Callable[[], None] = lambda: None
         self.place_of: Callable[[int], Mapping[str, int]] = lambda number: {}
         self.moment_of: Callable[[float], int] = lambda moment: round(moment * 1000)
@@ -57,11 +58,11 @@ class OwnPipeline(Pipeline):
     @property
     def masked(self) -> bool:
         """Whether the session is in sensitive mode, which another pipeline had opened: here it ends by time."""
-        return asyncio.get_running_loop().time() < self._masked_until
+        return self._masked_until > 0.0 and self._loop.time() < self._masked_until
 
     def mask(self, seconds: float) -> None:
         """Be in sensitive mode for so long at most."""
-        self._masked_until = max(self._masked_until, asyncio.get_running_loop().time() + seconds)
+        self._masked_until = max(self._masked_until, self._loop.time() + seconds)
         self._keypad = KeypadSnapshot(masked_until=self._masked_until)
 
     def resume(self, snapshot: DialogueSnapshot, standing: Standing | None) -> None:
