@@ -66,6 +66,7 @@ def _options(timeout_s: float | None) -> dict[str, Any]:
         "socket_timeout": timeout_s,
         "socket_connect_timeout": STATE_TIMEOUT_S if timeout_s is None else min(timeout_s, STATE_TIMEOUT_S),
         "protocol": 2,
+        "driver_info": None,  # to tell Redis its version, the client would look that up on disk for each connection
     }
 
 

@@ -224,7 +224,8 @@ def decode_bundle(data: bytes) -> list[Frame]:
             raise InvalidFormat("decode", "payload is too long or truncated")
         if kind in _KINDS:
             payload = data[at : at + length]
-            frames.append(Frame(session.hex(), _KINDS[kind], payload, turn, seq, attempt, attachment, epoch, time_ms))
+            fields = (session.hex(), _KINDS[kind], payload, turn, seq, attempt, attachment, epoch, time_ms)
+            frames.append(_new(Frame, fields))
         at += length
     if at != len(data):
         raise InvalidFormat("decode", "bundle has trailing bytes")
@@ -232,3 +233,5 @@ def decode_bundle(data: bytes) -> list[Frame]:
 
 
 _KINDS = {int(kind): kind for kind in Kind}
+_new = tuple.__new__
+"""What ``Frame(...)`` comes to, at a third of its price."""
