@@ -43,6 +43,17 @@ class _FrankChannel:
     """
 
     connection: Any
+    pool: Any
+    _kept: Any = None
+    """The client of the pool: kombu makes one for each message, of which the table of Redis's commands costs most."""
+
+    def _create_client(self, asynchronous: bool = False) -> Any:
+        """Return a client that any thread may use, the same one while the pool is; or one for who waits for tasks."""
+        if asynchronous:
+            return super()._create_client(asynchronous=True)  # type: ignore[misc]  # of the channel it is mixed into
+        if self._kept is None or self._kept.connection_pool is not self.pool:
+            self._kept = super()._create_client()  # type: ignore[misc]  # of the channel it is mixed into
+        return self._kept
 
     def _brpop_read(self, **options: Any) -> Any:
         """Take an item from a queue; one that cannot be read is dropped, where it would end the worker."""
