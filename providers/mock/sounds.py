@@ -20,7 +20,7 @@ PieceLength = Annotated[Duration, seconds(0.02, 10)]
 def is_louder(pcm: bytes, threshold: int) -> bool:
     """Tell whether a sample of this PCM is above the threshold, in either direction."""
     if not threshold:
-        return any(pcm)
+        return bool(pcm.strip(b"\0"))
     samples = to_samples(pcm)
     return bool(len(samples)) and max(int(np.maximum.reduce(samples)), -int(np.minimum.reduce(samples))) > threshold
 
