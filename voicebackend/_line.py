@@ -114,7 +114,7 @@ class Line:
 class _Waiting(NamedTuple):
     """Who waits for so many replies, until when in seconds of the loop's clock."""
 
-    count: int
+    replies: int
     future: asyncio.Future[list[Any]]
     until: float
 

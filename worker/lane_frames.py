@@ -214,8 +214,7 @@ class LaneFrames:
         return frame._replace(payload=json_payload({**frame.json(), "masked": True}))
 
     def _audio(self, frame: Frame, entry: EntryId) -> None:
-        if entry > self.position:
-            self.position = entry
+        self.position = max(self.position, entry)
         if not self.is_attached(frame):
             if frame.attachment == self._awaited != 0:
                 self._ahead.append((frame, entry))

@@ -98,8 +98,7 @@ class Caller:
 
     def take(self, frame: Frame) -> None:
         """Take a frame from the session's worker."""
-        foreign = frame.attachment != self._lane.attachment and frame.attachment != 0
-        if foreign or not self._fence.admits(frame):
+        if frame.attachment not in (self._lane.attachment, 0) or not self._fence.admits(frame):
             frames_dropped.add(1, {"where": "gateway"})
             return
         self._heard_from.set()

@@ -188,3 +188,43 @@ async def test_a_frame_out_of_bounds_holds_up_no_other(redis: Redis, reader: Rea
     await sender.flush()
     assert [got.seq for got in await reader.frames()] == [1, 2]
     assert sender.dropped == 1
+
+
+async def test_what_is_written_to_several_streams_in_one_go_is_read_in_one_go(redis: Redis, reader: Reader) -> None:
+    """Redis wakes who waits by the first of them, when the others are not written yet."""
+    streams = [f"lane-{number}" for number in range(4)]
+    for stream in streams:
+        reader.add(stream, await channel.create(redis, stream))
+    for seq in range(20):
+        reading = asyncio.create_task(reader.read(block_ms=5000))
+        await asyncio.sleep(0.01)  # it waits by now; if not, it is only easier
+        pipe = redis.pipeline(transaction=False)
+        for stream in streams:
+            pipe.xadd(stream, {FIELD: encode_bundle([frame(seq)])})
+        await pipe.execute()
+        found = await reading
+        assert sorted(stream for stream, _ in found) == streams
+        assert [entry.frames[0].seq for _, entries in found for entry in entries] == [seq] * 4
+
+
+async def test_what_was_found_is_not_lost_if_the_second_look_fails(
+    redis: Redis, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for stream in ("lane-1", "lane-2"):
+        reader.add(stream, await channel.create(redis, stream))
+    await redis.xadd("lane-1", {FIELD: encode_bundle([frame(1)])})
+    ask = reader._ask
+
+    async def fail_at_once(line: Any, streams: list[str], block_ms: int | None, count: int) -> Any:
+        if block_ms is None:
+            raise RedisConnectionError("gone")
+        return await ask(line, streams, block_ms, count)
+
+    monkeypatch.setattr(reader, "_ask", fail_at_once)
+    ((stream, (entry,)),) = await reader.read(block_ms=2000)
+    assert (stream, entry.frames[0].seq) == ("lane-1", 1)
+
+    monkeypatch.undo()
+    await redis.xadd("lane-2", {FIELD: encode_bundle([frame(2)])})
+    ((stream, (entry,)),) = await reader.read(block_ms=2000)
+    assert (stream, entry.frames[0].seq) == ("lane-2", 2)
