@@ -33,6 +33,7 @@ from voicebackend.playout import AHEAD_S, Playout
 from voicebackend.streams import Frame, Kind
 from voicebackend.tape import Tape
 from voicebackend.telemetry import frames_dropped, frames_late
+from voicebackend.turn_progress import REPORT_S
 
 logger = logging.getLogger(__name__)
 
@@ -238,17 +239,18 @@ class Caller:
             while (item := self._playout.due(now)) is not None:
                 for message in self._downlink.messages(item):
                     await self._writer.send(message)
-            if self._alarm is None or not self._playout.is_empty:
+            if not self._is_looked_at_soon(now):
                 if self._ended and self._playout.is_empty:
                     return Leave(detach=False)
                 self._look_ahead(now)
             await self._wake.wait()
 
-    def _look_ahead(self, now: float) -> None:
-        """Report what must have been heard, and see to it that the playout is looked at when something changes.
+    def _is_looked_at_soon(self, now: float) -> bool:
+        """Tell whether what was just sent needs no look of its own: the next comes before a report of it is due."""
+        return self._alarm is not None and self._alarm.when() <= now + REPORT_S and self._playout.is_empty
 
-        Audio that comes between two such looks, and is sent at once, makes neither a report nor the next look earlier.
-        """
+    def _look_ahead(self, now: float) -> None:
+        """Report what must have been heard, and see to it that the playout is looked at when something changes."""
         for heard in self._playout.heard(now):
             self._heard.reckoned(heard.turn, heard.ms)
         wait_s = self._playout.wait_s(now)

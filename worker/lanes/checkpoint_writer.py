@@ -26,8 +26,8 @@ SESSIONS_S = 1.0
 ALIVE_S = 60.0
 """Seconds between writes while nothing changes, so that the checkpoint does not expire."""
 PROGRESS_S = 3.0
-"""Seconds that a lane must run with all its sessions: then its takeover led somewhere. What brings a worker down that hears
-it again does so at once; whoever dies of something else in this time costs callers what they had begun to say."""
+"""Seconds that a lane must run with all its sessions: then its takeover led somewhere. What brings a worker down that
+hears it again does so at once; whoever dies of something else in this time costs callers what they had begun to say."""
 
 
 class CheckpointWriter:
