@@ -75,7 +75,8 @@ class Reader:
         """Read one server's streams, and once more those that had nothing yet.
 
         Who waits for several is woken by the first entry, though its writer writes to all of them in one go: handled
-        apart, the others' frames would miss the bundle into which the first one's are answered.
+        apart, the others' frames would miss the bundle into which the first one's are answered. Who cancels this must
+        read on from what it has handled, not from where this stands.
         """
         found = self._found(await self._ask(line, streams, block_ms, count))
         if found and len(found) < len(streams):
