@@ -92,9 +92,8 @@ async def measure(sessions: int, options: argparse.Namespace) -> dict[str, Any]:
 
 def _seen(sessions: int, ours: Load, bare: Load) -> dict[str, Any]:
     trips = [seconds * 1000 for seconds in ours.seen.round_trips]
-    round_trip = percentiles(trips, digits=2)
-    echoed = percentiles([seconds * 1000 for seconds in bare.seen.round_trips], digits=2)
-    late = sum(trip > (round_trip["p50"] or 0.0) + LATE_MS for trip in trips)
+    bare_trips = [seconds * 1000 for seconds in bare.seen.round_trips]
+    round_trip, echoed = percentiles(trips, digits=2), percentiles(bare_trips, digits=2)
     return {
         "sessions": sessions,
         "frames": ours.seen.sent,
@@ -102,14 +101,22 @@ def _seen(sessions: int, ours: Load, bare: Load) -> dict[str, Any]:
         "round_trip_ms": round_trip,
         "lost": ours.seen.sent - len(trips),
         "repeated": ours.seen.repeated,
-        "late_pct": _percent(late, len(trips)),
+        "late_pct": _late_pct(trips, round_trip["p50"]),
         "cpu_us_per_frame": {
             "gateway": ours.cpu_us_per_frame("control"),
             "worker": ours.cpu_us_per_frame("worker"),
             "redis": ours.cpu_us_per_frame("redis"),
         },
-        "bare_echo": {"round_trip_ms": echoed, "us_per_frame": bare.cpu_us_per_frame("bare")},
+        "bare_echo": {
+            "round_trip_ms": echoed,
+            "late_pct": _late_pct(bare_trips, echoed["p50"]),
+            "us_per_frame": bare.cpu_us_per_frame("bare"),
+        },
     }
+
+
+def _late_pct(trips_ms: Sequence[float], median_ms: float | None) -> float:
+    return _percent(sum(trip > (median_ms or 0.0) + LATE_MS for trip in trips_ms), len(trips_ms))
 
 
 def _less(value: float | None, less: float | None) -> float | None:
