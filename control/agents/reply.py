@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -37,11 +39,16 @@ class AgentReply:
         self._text, self._size, self._deltas = "", 0, 0
         self._request: CollectDigits | None = None
 
-    async def started(self) -> None:
-        """Say that this attempt has been claimed; raises ConnectionFailed."""
+    @asynccontextmanager
+    async def begun(self) -> AsyncIterator[None]:
+        """Say that this attempt has been claimed, while the agent is asked already: a caller waits for its words."""
         self._send(Kind.AGENT_STARTED)
-        with redis_errors("agent_reply"):
-            await self._sender.flush(patience_s=LANE_S)
+        telling = asyncio.create_task(self.flush(), name="agent-started")
+        try:
+            yield
+        finally:
+            telling.cancel()  # long over, or in vain
+            await asyncio.gather(telling, return_exceptions=True)
 
     def add(self, text: str) -> None:
         """Take text to be sent; whitespace before the first word is left out.

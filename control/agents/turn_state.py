@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
 
-from redis.asyncio import Redis
-
 from voicebackend._redis import redis_errors
-from voicebackend.record import ENDED_TTL_S
+from voicebackend._wire import Wire
 
 POLL_S = 0.02
 """Seconds between looks at whether a speculative turn has been committed: what its answer may be late by."""
@@ -83,32 +81,21 @@ class Claim:
         )
 
 
-async def claim(redis: Redis, attempt: Attempt) -> Claim:
-    """Take the attempt for this delivery of its task; raises ConnectionFailed."""
-    with redis_errors("claim"):
-        reply: Any = await redis.eval(CLAIM, 1, attempt.key, str(attempt.number), str(ENDED_TTL_S))
-    return Claim.of(reply, attempt)
-
-
-async def standing(redis: Redis, attempt: Attempt) -> Standing:
+async def standing(state: Wire, attempt: Attempt) -> Standing:
     """Return what has become of a claimed attempt; raises ConnectionFailed."""
-    with redis_errors("standing"):
-        turn: Any = await redis.hmget(attempt.key, ["current", "cancelled", "committed"])
-    current, cancelled, committed = (int(value or 0) for value in turn)
+    current, cancelled, committed = await _numbers(state, attempt)
     if current != attempt.number or cancelled >= attempt.number:
         return Standing.GONE
     return Standing.COMMITTED if committed == attempt.number else Standing.OPEN
 
 
-async def was_meant(redis: Redis, attempt: Attempt) -> bool:
+async def was_meant(state: Wire, attempt: Attempt) -> bool:
     """Wait until it is known whether the caller had finished when this attempt answered, interrupted or not.
 
     Who calls it limits the time. Raises ConnectionFailed.
     """
     while True:
-        with redis_errors("was_meant"):
-            turn: Any = await redis.hmget(attempt.key, ["current", "cancelled", "committed"])
-        current, cancelled, meant = (int(value or 0) for value in turn)
+        current, cancelled, meant = await _numbers(state, attempt)
         if meant == attempt.number:
             return True
         if current != attempt.number or cancelled >= attempt.number:
@@ -116,15 +103,23 @@ async def was_meant(redis: Redis, attempt: Attempt) -> bool:
         await asyncio.sleep(POLL_S)
 
 
-async def committed(redis: Redis, attempt: Attempt) -> str | None:
+async def committed(state: Wire, attempt: Attempt) -> str | None:
     """Wait until the attempt is committed and return what the caller said; None when it is gone.
 
     Who calls it limits the time. Raises ConnectionFailed.
     """
-    while (found := await standing(redis, attempt)) is Standing.OPEN:  # noqa: ASYNC110 - no event reaches here
+    while (found := await standing(state, attempt)) is Standing.OPEN:  # noqa: ASYNC110 - no event reaches here
         await asyncio.sleep(POLL_S)
     if found is Standing.GONE:
         return None
     with redis_errors("committed"):
-        said: Any = await redis.hget(attempt.key, "said")
+        (said,) = await state.execute(("HGET", attempt.key, "said"))
     return (said or b"").decode()
+
+
+async def _numbers(state: Wire, attempt: Attempt) -> tuple[int, int, int]:
+    """Return the attempts that are current, cancelled and committed; 0 for none."""
+    with redis_errors("turn_state"):
+        (found,) = await state.execute(("HMGET", attempt.key, "current", "cancelled", "committed"))
+    current, cancelled, committed = (int(value or 0) for value in found)
+    return current, cancelled, committed

@@ -96,8 +96,8 @@ class AgentTurn:
             raise SessionNotActive("agents.turn", "the session is in no lane")
         lane = shared.keys.lane(record.lane)
         reply = AgentReply(shared.wire, lane, session=self._id, turn=self._turn, attempt=self._attempt)
-        async with alive(shared.state, shared.keys.turn_alive(self._id, self._turn), self._attempt):
-            await reply.started()
+        sign = shared.keys.turn_alive(self._id, self._turn)
+        async with alive(shared.state_wire, sign, self._attempt), reply.begun():
             answered = await self._speak(opening, reply)
         if not answered:
             return
@@ -127,7 +127,7 @@ class AgentTurn:
         record, claimed, memory = opening.record, opening.claim, opening.memory
         function = lookup(record.agent, self._shared.parts)
         if claimed.speculative and not may_speculate(record.agent):
-            said = await committed(self._shared.state, self._state)
+            said = await committed(self._shared.state_wire, self._state)
             if said is None:
                 return False
             claimed = replace(claimed, transcript=said, speculative=False)
@@ -207,7 +207,7 @@ class AgentTurn:
     async def _is_wanted(self) -> bool:
         shared = self._shared
         try:
-            return await standing(shared.state, self._state) is not Standing.GONE
+            return await standing(shared.state_wire, self._state) is not Standing.GONE
         except VoiceBackendError:
             return True
 

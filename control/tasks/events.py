@@ -33,7 +33,7 @@ async def _event(shared: TaskContext, session_id: str, event: EventName, turn: i
     try:
         async with asyncio.timeout(SPECULATION_S):
             state = Attempt(key=shared.keys.turn(session_id, turn), number=attempt)
-            if attempt and not await was_meant(shared.state, state):
+            if attempt and not await was_meant(shared.state_wire, state):
                 return
     except TimeoutError:
         return

@@ -53,11 +53,11 @@ def test_text_is_cut_into_parts_that_decode_by_themselves(text: str, limit: int)
 
 async def test_frames_carry_turn_attempt_and_a_number(lane: LaneReader, reply: AgentReply) -> None:
     """The worker drops what is not the current attempt, and repeats."""
-    await reply.started()
-    for text in ("One. ", "Two."):
-        reply.add(text)
-        await reply.flush()
-    await reply.done()
+    async with reply.begun():
+        for text in ("One. ", "Two."):
+            reply.add(text)
+            await reply.flush()
+        await reply.done()
     frames = await lane.answer()
     assert [(frame.kind, frame.seq) for frame in frames] == [
         (Kind.AGENT_STARTED, 0),
@@ -66,6 +66,12 @@ async def test_frames_carry_turn_attempt_and_a_number(lane: LaneReader, reply: A
         (Kind.AGENT_DONE, 2),
     ]
     assert {(frame.session, frame.turn, frame.attempt) for frame in frames} == {(SESSION, 4, 2)}
+
+
+async def test_the_worker_hears_of_the_claim_while_the_agent_thinks(lane: LaneReader, reply: AgentReply) -> None:
+    """Else it would publish the turn again; the agent does not wait for it to be written."""
+    async with reply.begun():
+        assert [frame.kind for frame in await lane.until(Kind.AGENT_STARTED)] == [Kind.AGENT_STARTED]
 
 
 async def test_a_failure_says_its_code(lane: LaneReader, reply: AgentReply) -> None:
@@ -183,5 +189,7 @@ async def test_an_answer_to_a_lane_that_is_gone_ends(reply: AgentReply) -> None:
 async def test_a_lane_without_redis_is_a_connection_error() -> None:
     """The worker then publishes the next attempt."""
     async with connect("unix:///nowhere/redis.sock") as nowhere:
+        reply = AgentReply(nowhere, "lane", session=SESSION, turn=1, attempt=1)
         with pytest.raises(ConnectionFailed):
-            await AgentReply(nowhere, "lane", session=SESSION, turn=1, attempt=1).started()
+            async with reply.begun():
+                await reply.done()

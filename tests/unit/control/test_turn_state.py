@@ -6,11 +6,18 @@ import asyncio
 
 from redis.asyncio import Redis
 
-from control.agents.turn_state import Attempt, Claim, Standing, Verdict, claim, committed, standing
+from control.agents.turn_state import CLAIM, Attempt, Claim, Standing, Verdict, committed, standing
+from voicebackend._wire import Wire
 from voicebackend.keys import Keys
+from voicebackend.record import ENDED_TTL_S
 
 TURN = Keys().turn("5" * 32, 1)
 FIRST, SECOND = Attempt(key=TURN, number=1), Attempt(key=TURN, number=2)
+
+
+async def claim(redis: Redis, attempt: Attempt) -> Claim:
+    """Take the attempt as a task's opening does."""
+    return Claim.of(await redis.eval(CLAIM, 1, attempt.key, str(attempt.number), str(ENDED_TTL_S)), attempt)
 
 
 async def note(redis: Redis, **fields: object) -> None:
@@ -50,25 +57,25 @@ async def test_an_attempt_that_was_never_published_or_was_cancelled_is_stale(red
 
 async def test_an_attempt_stands_open_committed_or_gone(redis: Redis) -> None:
     """Gone when it was cancelled, and when another took its place."""
-    assert await standing(redis, FIRST) is Standing.GONE
+    assert await standing(Wire(redis), FIRST) is Standing.GONE
     await note(redis, current=1)
-    assert await standing(redis, FIRST) is Standing.OPEN
+    assert await standing(Wire(redis), FIRST) is Standing.OPEN
     await note(redis, committed=1)
-    assert await standing(redis, FIRST) is Standing.COMMITTED
+    assert await standing(Wire(redis), FIRST) is Standing.COMMITTED
     await note(redis, cancelled=1)
-    assert await standing(redis, FIRST) is Standing.GONE
+    assert await standing(Wire(redis), FIRST) is Standing.GONE
     await note(redis, current=2)
-    assert await standing(redis, FIRST) is Standing.GONE
-    assert await standing(redis, SECOND) is Standing.OPEN
+    assert await standing(Wire(redis), FIRST) is Standing.GONE
+    assert await standing(Wire(redis), SECOND) is Standing.OPEN
 
 
 async def test_who_waits_for_the_caller_hears_all_that_was_said(redis: Redis) -> None:
     """Or that the attempt is gone."""
     await note(redis, current=1, said="a table for")
-    waiting = asyncio.create_task(committed(redis, FIRST), name="waiting")
+    waiting = asyncio.create_task(committed(Wire(redis), FIRST), name="waiting")
     await asyncio.sleep(0.05)
     assert not waiting.done()
     await note(redis, committed=1, said="a table for two")
     assert await waiting == "a table for two"
     await note(redis, cancelled=1)
-    assert await committed(redis, FIRST) is None
+    assert await committed(Wire(redis), FIRST) is None
