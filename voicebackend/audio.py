@@ -170,11 +170,14 @@ def whole_samples(data: bytes) -> tuple[bytes, bytes]:
     return data[:size], data[size:]
 
 
+_SAMPLE = np.dtype("<i2")  # made once: its name takes as long to read as a frame
+
+
 def to_samples(pcm: bytes) -> Samples:
     """View PCM as int16 samples."""
     if len(pcm) % SAMPLE_BYTES:
         raise InvalidFormat("to_samples", "PCM of 16-bit samples has an even number of bytes")
-    return np.frombuffer(pcm, "<i2")
+    return np.frombuffer(pcm, _SAMPLE)
 
 
 def to_floats(pcm: bytes) -> npt.NDArray[np.float32]:

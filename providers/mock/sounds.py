@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated
 
-import numpy as np
 from pydantic import Field
 
 from voicebackend.audio import SAMPLE_BYTES, to_samples
@@ -22,7 +21,10 @@ def is_louder(pcm: bytes, threshold: int) -> bool:
     if not threshold:
         return bool(pcm.strip(b"\0"))
     samples = to_samples(pcm)
-    return bool(len(samples)) and max(int(np.maximum.reduce(samples)), -int(np.minimum.reduce(samples))) > threshold
+    if not len(samples):
+        return False
+    at = samples.item  # where the greatest is takes half as long to find as what it is
+    return at(samples.argmax()) > threshold or at(samples.argmin()) < -threshold
 
 
 def pieces(pcm: bytes, seconds: float | None, sample_rate: int) -> Iterator[bytes]:
